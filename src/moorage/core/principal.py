@@ -1,0 +1,76 @@
+"""Who is calling, and from where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from moorage.core.arn import Arn
+
+PrincipalKind = Literal["root", "user", "role-session", "federated-user"]
+
+NO_TAGS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What temporary credentials add to a principal."""
+
+    issued_at: datetime
+    expires_at: datetime
+    # The role or user that the session came from.
+    issuer_arn: Arn
+    issuer_id: str
+    # Policy documents as JSON text; an empty tuple means that none was passed.
+    policies: tuple[str, ...] = ()
+    mfa_authenticated_at: datetime | None = None
+    tags: Mapping[str, str] = NO_TAGS
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """An authenticated identity of one account.
+
+    `unique_id` is the AIDA… of a user, the account id of a root user, `AROA…:session-name` of a
+    role session. Policies are found by it, never by name, so that a user deleted and made again
+    inherits nothing.
+    """
+
+    kind: PrincipalKind
+    arn: Arn
+    account_id: str
+    partition: str
+    unique_id: str
+    user_name: str | None = None
+    access_key_id: str | None = None
+    tags: Mapping[str, str] = field(default=NO_TAGS)
+    session: Session | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A principal and the request it makes: all that a policy can ask about.
+
+    One is made for each request by `edge`, after the credential was verified.
+    """
+
+    principal: Principal
+    region: str
+    request_id: str
+    now: datetime
+    source_ip: str = "127.0.0.1"
+    secure_transport: bool = True
+    user_agent: str = ""
+
+    @property
+    def account_id(self) -> str:
+        return self.principal.account_id
+
+    @property
+    def partition(self) -> str:
+        return self.principal.partition

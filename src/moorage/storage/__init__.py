@@ -1,0 +1,1 @@
+"""Durable truth: blobs and rows. Nothing else in moorage is ever the only copy."""
