@@ -1,0 +1,1 @@
+"""One module a revision, named rNNNN_what; the newest is `migrations.HEAD`."""
