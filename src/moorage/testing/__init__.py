@@ -1,0 +1,1 @@
+"""Run a real moorage inside a test suite."""

@@ -1,0 +1,3 @@
+"""The pytest plugin `moorage`."""
+
+from __future__ import annotations
