@@ -1,0 +1,167 @@
+"""What a request needs to know about its caller: whose key it is, and which policies bind them.
+
+Both answers carry the account's `identity_revision`, which every change of identities raises: what
+was derived from an older revision is thrown away, so a revoked key, a new deny or a deleted user
+bites on the next request, on every node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, select
+
+from moorage.core.arn import Arn, iam_arn
+from moorage.storage import (
+    accounts,
+    attachments,
+    aws_policies,
+    groups,
+    identity_tags,
+    policies,
+    tables,
+    users,
+)
+from moorage.storage.users import UserRow
+
+if TYPE_CHECKING:
+    from moorage.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOwner:
+    """An access key and whose it is. `user_id` and `arn`'s user part are the root's when None."""
+
+    access_key_id: str
+    account_id: str
+    partition: str
+    account_open: bool
+    revision: int
+    active: bool
+    secret_sealed: bytes
+    user_id: str | None
+    user_name: str | None
+    user_path: str | None
+
+    @property
+    def arn(self) -> Arn:
+        resource = "root" if self.user_id is None else f"user{self.user_path}{self.user_name}"
+        return iam_arn(self.partition, self.account_id, resource)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyText:
+    """A policy document and what to call it: its ARN, or "inline policy X of user Y"."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserPolicies:
+    """All policies that bind one user."""
+
+    identity: tuple[PolicyText, ...]
+    boundary: PolicyText | None
+
+
+@contextmanager
+def change(database: Database, account_id: str) -> Iterator[Connection]:
+    """Open the transaction of a change to an account's identities: the only way to make one.
+
+    Raises:
+        Fault: AccessDenied, the account is closed; ServiceUnavailable, the database is too busy.
+    """
+    with database.write() as connection:
+        accounts.touch(connection, account_id)
+        yield connection
+
+
+def key_owner(connection: Connection, access_key_id: str) -> KeyOwner | None:
+    """Return an access key, sealed secret included, with its owner and account; one indexed query."""
+    keys, owner, account = tables.access_keys, tables.users, tables.accounts
+    query = (
+        select(
+            keys.c.access_key_id,
+            keys.c.account_id,
+            account.c.partition,
+            (account.c.state == accounts.ACTIVE).label("account_open"),
+            account.c.identity_revision.label("revision"),
+            (keys.c.status == "Active").label("active"),
+            keys.c.secret_sealed,
+            keys.c.user_id,
+            owner.c.name.label("user_name"),
+            owner.c.path.label("user_path"),
+        )
+        .join_from(keys, account, keys.c.account_id == account.c.account_id)
+        .join(owner, keys.c.user_id == owner.c.user_id, isouter=True)
+        .where(keys.c.access_key_id == access_key_id)
+    )
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else KeyOwner(**row)
+
+
+def revision(connection: Connection, account_id: str) -> int | None:
+    """Return an account's identity revision; None when there is no such open account."""
+    table = tables.accounts
+    query = select(table.c.identity_revision).where(
+        table.c.account_id == account_id, table.c.state == accounts.ACTIVE
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
+def policies_of(connection: Connection, partition: str, user_id: str) -> UserPolicies | None:
+    """Return every policy that binds a user, groups' included; None when the user is gone."""
+    user = users.by_id(connection, user_id)
+    if user is None:
+        return None
+    texts = _texts_of(connection, partition, user.account_id, user_id, f"user {user.name}")
+    for group in groups.of_user(connection, user_id):
+        texts += _texts_of(connection, partition, user.account_id, group.group_id, f"group {group.name}")
+    return UserPolicies(tuple(texts), _boundary(connection, partition, user))
+
+
+def _texts_of(
+    connection: Connection, partition: str, account_id: str, owner_id: str, owner: str
+) -> list[PolicyText]:
+    texts = [
+        PolicyText(f"inline policy {row.name} of {owner}", row.document)
+        for row in attachments.inline(connection, owner_id)
+    ]
+    for arn in attachments.attached(connection, owner_id):
+        text = managed_document(connection, partition, account_id, arn)
+        if text is None:  # foreign rows cannot happen through the API; never open by accident
+            raise RuntimeError(f"{owner} has {arn}, which does not exist")
+        texts.append(PolicyText(arn, text))
+    return texts
+
+
+def _boundary(connection: Connection, partition: str, user: UserRow) -> PolicyText | None:
+    if user.boundary_arn is None:
+        return None
+    text = managed_document(connection, partition, user.account_id, user.boundary_arn)
+    # A boundary that is gone bounds everything away.
+    return PolicyText(user.boundary_arn, text if text is not None else _NOTHING)
+
+
+_NOTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}'
+
+
+def managed_document(connection: Connection, partition: str, account_id: str, arn: str) -> str | None:
+    """Return the text in force of a managed policy, AWS's or the account's own, or None."""
+    ours = aws_policies.in_partition(partition).get(arn)
+    if ours is not None:
+        return ours.document
+    policy = policies.find(connection, account_id, arn)
+    if policy is None:
+        return None
+    version = policies.version(connection, policy.policy_id, policy.default_version)
+    return None if version is None else version.document
+
+
+def tags_of(connection: Connection, user_id: str) -> dict[str, str]:
+    """Return a user's tags."""
+    return identity_tags.of(connection, user_id)
