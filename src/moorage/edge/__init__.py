@@ -1,0 +1,1 @@
+"""The doors: bytes in, bytes out, no rules of their own."""

@@ -1,0 +1,1 @@
+"""The composition root: settings, first start, stores, listeners and workers."""

@@ -1,0 +1,234 @@
+"""Every setting of `moorage serve`, described once.
+
+The command line, the environment variables, the TOML file and docs/settings.md all come from
+this table; the types are in `moorage.server.settings`. Standard library only, so that
+`moorage serve --help` and shell completion need nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting. `name` is its TOML key; the flag and the environment variable derive from it.
+
+    `metavar` is None for a switch. `expects` completes the sentence "VALUE is not …", and
+    `example` is a right value.
+    """
+
+    name: str
+    metavar: str | None
+    default: str
+    help: str
+    expects: str
+    example: str
+    choices: tuple[str, ...] = ()
+    repeatable: bool = False
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return "MOORAGE_" + self.name.upper()
+
+
+DEFAULT_DOMAIN = "amazonaws.com.localhost"
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "data",
+        "DIR",
+        "$XDG_DATA_HOME/moorage, else ~/.local/share/moorage",
+        "folder that holds everything the service must keep: database, blobs, keys, certificates",
+        "a folder",
+        "/var/lib/moorage",
+    ),
+    Option(
+        "https",
+        "HOST:PORT",
+        "127.0.0.1:8443",
+        "where to serve HTTPS; port 0 takes a free one. Beyond loopback needs --tls-cert and --tls-key",
+        "HOST:PORT",
+        "127.0.0.1:8443",
+    ),
+    Option(
+        "http",
+        "HOST:PORT",
+        "off",
+        "also serve plain HTTP, on a loopback address only (for a proxy on this machine)",
+        "HOST:PORT",
+        "127.0.0.1:8080",
+    ),
+    Option(
+        "tls_cert",
+        "FILE",
+        "made by the local CA in DATA",
+        "certificate chain (PEM) for HTTPS; read again when the file changes",
+        "a readable file",
+        "/etc/moorage/fullchain.pem",
+    ),
+    Option(
+        "tls_key",
+        "FILE",
+        "made by the local CA in DATA",
+        "private key (PEM) of --tls-cert",
+        "a readable file",
+        "/etc/moorage/key.pem",
+    ),
+    Option(
+        "domain",
+        "NAME",
+        DEFAULT_DOMAIN,
+        "domain D of the service's names: git-codecommit.REGION.D, codecommit.REGION.D, iam.D, sts.REGION.D",
+        "a domain name",
+        "aws.example.org",
+    ),
+    Option(
+        "public_url",
+        "URL",
+        "https://git-codecommit.REGION.D:PORT",
+        "base of the clone URLs that the API returns, where a proxy or another name stands in front",
+        "an http(s) URL of a host alone, without a path",
+        "https://git.example.org",
+    ),
+    Option(
+        "region",
+        "REGION",
+        "us-east-1",
+        "default region: of a Git credential that names none",
+        "a region that this service knows",
+        "us-east-2",
+    ),
+    Option(
+        "extra_region",
+        "REGION",
+        "none",
+        "a region to serve beside those AWS has for CodeCommit (may be given several times)",
+        "a region name",
+        "local-lab-1",
+        repeatable=True,
+    ),
+    Option(
+        "account_id",
+        "DIGITS",
+        "made at random",
+        "the first account's 12 digits; counts at the first start only",
+        "12 digits",
+        "123456789012",
+    ),
+    Option(
+        "database",
+        "URL",
+        "sqlite:///DATA/moorage.db",
+        "where the rows live: SQLite, or a PostgreSQL-compatible database",
+        "a sqlite:/// or postgresql:// URL",
+        "postgresql://moorage@db.example.org/moorage",
+    ),
+    Option(
+        "blobs",
+        "URL",
+        "file:///DATA/blobs",
+        "where the sealed packs live: a folder, or a bucket of an S3-compatible store",
+        "a file:/// or s3:// URL",
+        "s3://bucket/prefix?endpoint=https://s3.example.org",
+    ),
+    Option(
+        "root_key",
+        "SOURCE",
+        "file:DATA/root.key",
+        "the key all other keys are sealed under: file:PATH (mode 0600) or env:NAME",
+        "file:PATH or env:NAME",
+        "env:MOORAGE_ROOT_KEY_VALUE",
+    ),
+    Option(
+        "cache",
+        "DIR",
+        "DATA/cache",
+        "working copies of repositories, plaintext and disposable; a tmpfs is a good place",
+        "a folder",
+        "/run/moorage/cache",
+    ),
+    Option(
+        "cache_size",
+        "SIZE",
+        "20G",
+        "bound of the cache; the repositories used least recently leave first",
+        "a size of 64M or more, as 500M or 20G",
+        "20G",
+    ),
+    Option(
+        "workers",
+        "N",
+        "1",
+        "worker processes; one for each core is plenty",
+        "a whole number from 1 to 64",
+        "2",
+    ),
+    Option(
+        "compat",
+        "MODE",
+        "friendly",
+        "friendly heals and explains on the Git wire; strict gives AWS's bare answers and quotas",
+        "friendly or strict",
+        "strict",
+        choices=("friendly", "strict"),
+    ),
+    Option(
+        "git_password_lifetime",
+        "DURATION",
+        "15m",
+        "how long, either side of its date, a Git password of the credential helper is good",
+        "a duration from 1m to 24h, as 15m or 1h",
+        "15m",
+    ),
+    Option(
+        "trusted_proxy",
+        "ADDRESS",
+        "none",
+        "address or network of a proxy whose X-Forwarded-For and -Proto are believed (may be given several "
+        "times)",
+        "an IP address or network",
+        "10.0.0.5",
+        repeatable=True,
+    ),
+    Option(
+        "metrics_token",
+        "TOKEN",
+        "made, in DATA/metrics-token",
+        "bearer token that /metrics asks for",
+        "a text of 16 to 256 letters, digits, - and _",
+        "a-long-random-text-0123",
+    ),
+    Option(
+        "log_format",
+        "FORMAT",
+        "console on a terminal, else json",
+        "form of the log lines on standard error",
+        "json or console",
+        "json",
+        choices=("json", "console"),
+    ),
+    Option(
+        "demo",
+        None,
+        "off",
+        "make a user `demo` and a sample repository, and print lines to paste",
+        "true or false",
+        "true",
+    ),
+    Option(
+        "test_mode",
+        None,
+        "off",
+        "for test suites: adds /_moorage/reset and /_moorage/clock, which ask for no credentials. "
+        "Loopback and one worker only",
+        "true or false",
+        "true",
+    ),
+)
+
+BY_NAME = {option.name: option for option in OPTIONS}
