@@ -1,0 +1,1 @@
+"""One package a service, one function an operation, one module a resource."""
