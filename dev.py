@@ -1,0 +1,357 @@
+#!/usr/bin/env python3
+"""Everything a developer of moorage types.
+
+    python3 dev.py run [serve options]      a demo server on https://localhost:8443
+    python3 dev.py test [--fast] [pytest arguments]
+    python3 dev.py check                    lint, format, types, layers, spelling
+    python3 dev.py bench [name]             the benchmarks, all or one
+    python3 dev.py lock                     choose and pin the requirements again
+
+Only the standard library. The first call makes `.venv` from the hash-locked requirements; later
+calls compare a stamp and start at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / "bin"
+PYTHON = BIN / "python"
+STAMP = VENV / ".moorage-stamp.json"
+REQUIREMENTS = ROOT / "requirements"
+
+OLDEST_PYTHON = (3, 11)
+COOLING_OFF_DAYS = 7  # a release younger than this is not locked: bad ones are usually found by then
+
+# The Debian programs that the suites drive: program -> package. The only list of them.
+DEBIAN_PROGRAMS = {
+    "aws": "awscli",
+    "curl": "curl",
+    "fcgiwrap": "fcgiwrap",
+    "git": "git",
+    "nginx": "nginx-light",
+    "postgres": "postgresql",
+}
+# Debian's packages outside PATH.
+PROGRAM_FOLDERS = ("/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/lib/postgresql/*/bin")
+
+# The newer AWS CLI v2 of Debian's backports, unpacked beside the stable one, never installed over it.
+BACKPORTS_AWS = VENV / "debian" / "aws-backports"
+BACKPORTS_PACKAGES = ("awscli", "python3-awscrt")
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="dev.py", description="Run, test and check moorage.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, summary in (
+        ("run", "serve a demo on https://localhost:8443; further options go to `moorage serve`"),
+        ("test", "run the suites; --fast: the unit suites only; further arguments go to pytest"),
+        ("check", "lint, format, types, layers, spelling"),
+        ("bench", "run the benchmarks, or the one named"),
+        ("lock", "choose and pin the requirements again"),
+    ):
+        commands.add_parser(name, help=summary, add_help=False)
+    arguments, rest = parser.parse_known_args(argv)
+    return {"run": run, "test": test, "check": check, "bench": bench, "lock": lock}[arguments.command](rest)
+
+
+def run(arguments: list[str]) -> int:
+    make_environment("server")
+    if not any(argument.split("=")[0] == "--data" for argument in arguments):
+        arguments = ["--data", str(ROOT / ".moorage" / "data"), *arguments]
+    program = str(BIN / "moorage")
+    os.execve(program, [program, "serve", "--demo", *arguments], clean_environment())  # noqa: S606  # our own program
+
+
+def test(arguments: list[str]) -> int:
+    fast = "--fast" in arguments
+    arguments = [argument for argument in arguments if argument != "--fast"]
+    make_environment("dev")
+    if not fast:
+        install_debian_programs()
+    pytest = [str(PYTHON), "-m", "pytest"]
+    if not any(not argument.startswith("-") for argument in arguments):
+        # One process a core; a module stays on one of them, so that its server is started once.
+        pytest += ["-n", "2", "--dist", "loadfile"]
+        pytest += ["-m", "not slow", "tests/unit"] if fast else ["tests"]
+    return call([*pytest, *arguments])
+
+
+def check(arguments: list[str]) -> int:
+    make_environment("dev")
+    python_files = [name for name in ("src", "tests", "bench", "dev.py") if (ROOT / name).exists()]
+    steps = (
+        ("lint", ["ruff", "check", *python_files, *arguments]),
+        ("format", ["ruff", "format", "--check", *python_files]),
+        ("types", ["mypy", *python_files]),
+        ("layers", ["lint-imports", "--no-cache"]),
+        ("spelling", ["codespell", *python_files, "docs", *(path.name for path in ROOT.glob("*.md"))]),
+    )
+    failed = []
+    for name, (program, *rest) in steps:
+        say(f"{name}: {program}")
+        if call([str(BIN / program), *rest]) != 0:
+            failed.append(name)
+    say(f"failed: {', '.join(failed)}" if failed else "all checks passed")
+    return 1 if failed else 0
+
+
+def bench(arguments: list[str]) -> int:
+    make_environment("dev")
+    install_debian_programs()
+    scripts = {path.stem: path for path in sorted((ROOT / "bench").glob("[!_]*.py"))}
+    names = [argument for argument in arguments if not argument.startswith("-")] or list(scripts)
+    unknown = [name for name in names if name not in scripts]
+    if unknown:
+        stop(f"no benchmark {', '.join(unknown)}; there are: {', '.join(scripts)}")
+    options = [argument for argument in arguments if argument.startswith("-")]
+    # No early end: each benchmark tells, even when one before it missed its budget.
+    return max([call([str(PYTHON), str(scripts[name]), *options]) for name in names], default=0)
+
+
+def lock(arguments: list[str]) -> int:
+    """Pin the requirements; `--upgrade` and the like go to uv.
+
+    The files name no index and no host, and plain pip takes them.
+    """
+    make_environment("dev")
+    newest = time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime(time.time() - COOLING_OFF_DAYS * 86400))
+    for name in ("dev", "server", "build"):
+        compile_ = [str(BIN / "uv"), "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
+        compile_ += ["--python-version", ".".join(map(str, OLDEST_PYTHON)), *arguments]
+        compile_ += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
+        compile_ += [f"requirements/{name}.in", "-o", f"requirements/{name}.txt"]
+        if name != "dev":  # the parts hold what the whole chose
+            compile_ += ["-c", "requirements/dev.txt"]
+        say(f"pinning requirements/{name}.txt")
+        if call([*compile_, "--exclude-newer", newest]) != 0:
+            say(f"no choice among releases older than {COOLING_OFF_DAYS} days (does the index tell dates?)")
+            if call(compile_) != 0:
+                return 1
+    return 0
+
+
+def make_environment(part: str) -> None:
+    """Bring `.venv` to what the locked requirements say, or find by its stamp that it is there.
+
+    `part` is "server" or "dev"; the second holds the first.
+    """
+    wanted = stamp_of_files()
+    if is_current(part, wanted):
+        return
+    check_prerequisites()
+    VENV.mkdir(exist_ok=True)
+    with locked(VENV / ".lock"):
+        if is_current(part, wanted):  # another call made it while this one waited
+            return
+        started = time.monotonic()
+        if not PYTHON.exists() or read_stamp().get("place") != wanted["place"]:
+            say("making .venv")
+            require([sys.executable, "-m", "venv", "--clear", str(VENV)], "cannot make a virtual environment")
+        install(["-r", "requirements/build.txt"], "the build tools")
+        install(["-r", f"requirements/{part}.txt"], f"the {part} requirements (the first time takes a while)")
+        install(["--no-deps", "--no-index", "-e", "."], "moorage itself")
+        done = dict(wanted)
+        if part == "server":
+            del done["dev"]
+        STAMP.write_text(json.dumps(done, indent=2) + "\n")
+        say(f"the environment is ready ({time.monotonic() - started:.0f} s)")
+
+
+def is_current(part: str, wanted: Mapping[str, str]) -> bool:
+    have = read_stamp()
+    return PYTHON.exists() and all(have.get(key) == wanted[key] for key in ("place", "project", part))
+
+
+def read_stamp() -> dict[str, str]:
+    try:
+        stamp = json.loads(STAMP.read_text())
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def stamp_of_files() -> dict[str, str]:
+    # Console scripts and the editable install hold absolute paths, so the place is a part of it.
+    return {
+        "place": f"{ROOT} {sys.version_info.major}.{sys.version_info.minor}",
+        "project": digest(ROOT / "pyproject.toml", ROOT / "src" / "moorage" / "__init__.py"),
+        "server": digest(REQUIREMENTS / "build.txt", REQUIREMENTS / "server.txt"),
+        "dev": digest(REQUIREMENTS / "build.txt", REQUIREMENTS / "dev.txt"),
+    }
+
+
+def digest(*paths: Path) -> str:
+    whole = hashlib.sha256()
+    for path in paths:
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+def install(what: list[str], title: str) -> None:
+    say(f"installing {title}")
+    # Without isolation no build fetches anything that is not locked.
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    hashes = [] if "-e" in what else ["--require-hashes"]
+    isolation = [] if "requirements/build.txt" in what else ["--no-build-isolation"]
+    require([*pip, *hashes, *isolation, *what], f"cannot install {title}; see above, then call this again")
+
+
+def check_prerequisites() -> None:
+    missing = []
+    if sys.version_info < OLDEST_PYTHON:
+        stop(
+            f"Python {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed; this is {sys.version.split()[0]}"
+        )
+    if shutil.which("git") is None:
+        missing.append("git")
+    try:
+        import ensurepip  # noqa: F401, PLC0415  # Debian leaves it out of the plain python3
+    except ImportError:
+        missing.append("python3-venv")
+    if missing:
+        stop(f"missing: {' and '.join(missing)}. On Debian: apt-get install {' '.join(missing)}")
+
+
+def install_debian_programs() -> None:
+    """Install what the suites drive where that is allowed; otherwise say the line that does."""
+    missing = sorted({package for program, package in DEBIAN_PROGRAMS.items() if not find(program)})
+    may = os.geteuid() == 0 and shutil.which("apt-get") is not None
+    if missing and may:
+        say(f"installing Debian's {', '.join(missing)}")
+        # RUNLEVEL=1: the tests start what they need; the packages' own services stay off.
+        environment = {**clean_environment(), "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        apt = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
+        install_ = [*apt, "install", "-y", "--no-install-recommends", *missing]
+        if call(install_, environment, quiet=True) != 0:  # perhaps no package lists yet
+            call([*apt, "update"], environment, quiet=True)
+            call(install_, environment, quiet=True)
+    elif missing:
+        say(f"suites are skipped for want of programs; this brings them: apt-get install {' '.join(missing)}")
+    if may and not BACKPORTS_AWS.exists():
+        unpack_backports_aws()
+
+
+def unpack_backports_aws() -> None:
+    """Unpack the AWS CLI of Debian's backports from the mirror that this machine already uses."""
+    formats = ["--format", "$(REPO_URI) $(CODENAME)", "Created-By: Packages", "Component: main"]
+    targets = subprocess.run(
+        ["apt-get", "indextargets", *formats], capture_output=True, text=True, check=False
+    ).stdout.split("\n")
+    main_ones = [line.split() for line in targets if line and "-" not in line.split()[1]]
+    if not main_ones:
+        return
+    mirror, codename = main_ones[0]
+    say(f"unpacking the AWS CLI of {codename}-backports")
+    with scratch(VENV / "debian" / "apt") as folder:
+        (folder / "lists" / "partial").mkdir(parents=True)
+        keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+        source = f"deb [signed-by={keyring}] {mirror} {codename}-backports main\n"
+        (folder / "sources.list").write_text(source)
+        options = {
+            "Dir::Etc::SourceList": folder / "sources.list",
+            "Dir::Etc::SourceParts": "/dev/null",
+            "Dir::State::Lists": folder / "lists",
+            "Dir::Cache": folder,
+            "APT::Sandbox::User": "root",
+        }
+        apt = [
+            "apt-get",
+            "-qq",
+            *(part for key, value in options.items() for part in ("-o", f"{key}={value}")),
+        ]
+        call([*apt, "update"], quiet=True)
+        for package in BACKPORTS_PACKAGES:
+            call([*apt, "download", package], quiet=True, folder=folder)
+        unpacked = folder / "unpacked"
+        for archive in folder.glob("*.deb"):
+            call(["dpkg-deb", "-x", str(archive), str(unpacked)])
+        if (unpacked / "usr" / "bin" / "aws").exists():
+            unpacked.rename(BACKPORTS_AWS)
+
+
+def find(program: str) -> str | None:
+    for pattern in PROGRAM_FOLDERS:
+        for folder in sorted(Path("/").glob(pattern.lstrip("/"))):
+            if os.access(folder / program, os.X_OK):
+                return str(folder / program)
+    return None
+
+
+def clean_environment() -> dict[str, str]:
+    """The caller's environment less what would send pip or Python elsewhere."""
+    elsewhere = {"PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV"}
+    return {key: value for key, value in os.environ.items() if key not in elsewhere}
+
+
+def call(
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    *,
+    quiet: bool = False,
+    folder: Path = ROOT,
+) -> int:
+    """Run a program and return its exit status; `quiet` shows its output only when it fails."""
+    done = subprocess.run(
+        list(command),
+        cwd=folder,
+        env=dict(environment or clean_environment()),
+        check=False,
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+    )
+    if quiet and done.returncode != 0:
+        sys.stderr.write(done.stdout.decode(errors="replace"))
+    return done.returncode
+
+
+def require(command: Sequence[str], otherwise: str) -> None:
+    if call(command) != 0:
+        stop(otherwise)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def say(text: str) -> None:
+    print(f"dev.py: {text}", file=sys.stderr, flush=True)
+
+
+def stop(text: str) -> NoReturn:
+    say(text)
+    raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    try:
+        raise SystemExit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

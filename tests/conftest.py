@@ -1,0 +1,57 @@
+"""Rules for every suite: nothing leaves this machine, and in CI nothing is skipped."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # dev.py holds the one list of programs
+import dev
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose `needs(program)` is missing here."""
+    for marker in item.iter_markers("needs"):
+        for program in marker.args:
+            if dev.find(program) is None:
+                package = dev.DEBIAN_PROGRAMS.get(program, program)
+                pytest.skip(f"{program} is missing: apt-get install {package}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"in CI nothing is skipped, but {item.nodeid} was: {report.longrepr}"
+    return report
+
+
+def refuse_other_machines(event: str, arguments: tuple[object, ...]) -> None:
+    if event != "socket.connect":
+        return
+    address = arguments[1]
+    if isinstance(address, tuple) and not is_this_machine(str(address[0])):
+        raise PermissionError(f"a test reached out to {address[0]}")
+
+
+def is_this_machine(host: str) -> bool:
+    if host in {"localhost", ""}:
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+sys.addaudithook(refuse_other_machines)
