@@ -97,9 +97,7 @@ class Repositories:
                 rows.set_tags(connection, repository_id, tags or {})
                 audit.record(connection, audit.change(caller, "codecommit:CreateRepository", row.arn, now_ms))
         except IntegrityError as error:
-            raise Fault(
-                "RepositoryNameExistsException", f"Repository named {name} already exists"
-            ) from error
+            raise Fault("RepositoryNameExistsException", f"Repository named {name} already exists") from error
         return row
 
     def delete(self, caller: Caller, name: str) -> str | None:
@@ -141,7 +139,8 @@ class Repositories:
             self.keyring.require(caller, row, connection)
             if not rows.refs_named(connection, row.repository_id, [branch.encode()]):
                 raise Fault(
-                    "BranchDoesNotExistException", f"Branch {branch.removeprefix('refs/heads/')} does not exist"
+                    "BranchDoesNotExistException",
+                    f"Branch {branch.removeprefix('refs/heads/')} does not exist",
                 )
             self._change(
                 connection,
@@ -184,5 +183,3 @@ def _required(connection: Connection, caller: Caller, name: str) -> RepositoryRo
     if row is None:
         raise does_not_exist(name)
     return row
-
-

@@ -1,0 +1,238 @@
+"""The working cache: plaintext bare repositories that stock git reads. Never the only copy.
+
+    CACHE/repositories/ID/            a bare repository, with `generation` written last
+    CACHE/locks/ID.{presence,fill}    see `locks`
+    CACHE/quarantine/                 packs being received
+
+A repository's folder serves a snapshot when its generation has been reached and every pack the
+snapshot names is there; otherwise it is filled first. Packs only ever come: they are removed by
+eviction and by `drop_retired`, both of which hold `presence` exclusively.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moorage.repos import locks
+from moorage.repos.cached_refs import write_all_refs, write_changed_refs
+from moorage.repos.sealed_packs import fetch_blob
+
+if TYPE_CHECKING:
+    from moorage.crypto.streams import DataKey
+    from moorage.repos.snapshot import Snapshot
+    from moorage.storage.blobs import BlobStore
+    from moorage.storage.repositories import PackRow, RefChange
+
+# What git reads in each cached repository. The rest comes with each child's environment.
+_CONFIG = """\
+[core]
+\trepositoryformatversion = 0
+\tfilemode = true
+\tbare = true
+[uploadpack]
+\tallowAnySHA1InWant = true
+\tallowFilter = true
+[gc]
+\tauto = 0
+"""
+
+
+class WorkingCache:
+    """This node's cache folder, shared by all its worker processes."""
+
+    def __init__(self, folder: Path, limit_bytes: int, blobs: BlobStore) -> None:
+        self.folder = folder
+        self.limit_bytes = limit_bytes
+        self._blobs = blobs
+
+    @property
+    def quarantine(self) -> Path:
+        """The folder that packs are received into: on the cache's own file system."""
+        folder = self.folder / "quarantine"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def path(self, repository_id: str) -> Path:
+        """Return where a repository's folder is, or would be."""
+        return self.folder / "repositories" / repository_id
+
+    @contextmanager
+    def reading(self, snapshot: Snapshot, data_key: DataKey) -> Iterator[Path]:
+        """Yield a bare repository that holds at least `snapshot`, kept there until the block ends."""
+        repository_id = snapshot.row.repository_id
+        with self._present(repository_id):
+            if not self._holds(snapshot):
+                self._fill(snapshot, data_key)
+            yield self._touched(repository_id)
+
+    def adopt(
+        self,
+        before: Snapshot,
+        after: Snapshot,
+        changes: Sequence[RefChange],
+        pack: tuple[Path, Path, str] | None,
+    ) -> None:
+        """Take over what a publish just committed: its pack, index and checksum, and its refs.
+
+        Only when the folder stands exactly before it: otherwise the next reader fills the gap.
+        """
+        repository_id = after.row.repository_id
+        with self._present(repository_id), self._filling(repository_id):
+            follows = after.generation == before.generation + 1
+            if not follows or self._generation(repository_id) != before.generation:
+                return
+            folder = self.path(repository_id)
+            if pack is not None:
+                source, index, checksum = pack
+                _install(folder, checksum, source, index)
+            write_changed_refs(folder, changes, after.refs)
+            _write_generation(folder, after.generation)
+
+    def purge(self, repository_id: str) -> None:
+        """Remove a repository's folder; fetches under way from it may fail."""
+        _remove(self.path(repository_id))
+
+    def evict(self) -> int:
+        """Remove least recently used folders that nobody reads until the limit holds; return bytes freed."""
+        sized = sorted(
+            (_used_at(folder), folder, _bytes_in(folder)) for folder in self._folders() if folder.is_dir()
+        )
+        excess = sum(size for _, _, size in sized) - self.limit_bytes
+        freed = 0
+        for _, folder, size in sized:
+            if freed >= excess:
+                break
+            with locks.held_if_free(self._lock(folder.name, "presence")) as alone:
+                if alone:
+                    _remove(folder)
+                    freed += size
+        return freed
+
+    def drop_retired(self, repository_id: str, live: Sequence[PackRow]) -> bool:
+        """Remove packs that no live row names, if nobody reads; return whether that was so."""
+        keep = {pack.checksum for pack in live}
+        with locks.held_if_free(self._lock(repository_id, "presence")) as alone:
+            if not alone:
+                return False
+            for file in (self.path(repository_id) / "objects" / "pack").glob("pack-*"):
+                if file.name.removeprefix("pack-").split(".")[0] not in keep:
+                    file.unlink(missing_ok=True)
+            return True
+
+    # --- filling ----------------------------------------------------------------------------
+
+    def _fill(self, snapshot: Snapshot, data_key: DataKey) -> None:
+        repository_id = snapshot.row.repository_id
+        with self._filling(repository_id):
+            if self._holds(snapshot):  # another reader filled it while this one waited
+                return
+            folder = self._prepared(repository_id)
+            for pack in snapshot.packs:
+                if not _has_pack(folder, pack):
+                    self._bring(folder, pack, data_key)
+            if self._generation(repository_id) < snapshot.generation:
+                write_all_refs(folder, snapshot.refs)
+                _write_generation(folder, snapshot.generation)
+
+    def _prepared(self, repository_id: str) -> Path:
+        folder = self.path(repository_id)
+        for part in ("objects/pack", "objects/info", "refs/heads", "refs/tags"):
+            (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+        _replace(folder / "config", _CONFIG.encode())
+        if not (folder / "HEAD").exists():
+            _replace(folder / "HEAD", b"ref: refs/heads/main\n")
+        for leftover in (folder / "objects" / "pack").glob("tmp_*"):
+            leftover.unlink(missing_ok=True)
+        return folder
+
+    def _bring(self, folder: Path, pack: PackRow, data_key: DataKey) -> None:
+        incoming = folder / "objects" / "pack"
+        source, index = incoming / f"tmp_{pack.push_id}.pack", incoming / f"tmp_{pack.push_id}.idx"
+        fetch_blob(self._blobs, pack.pack_key, data_key, source)
+        fetch_blob(self._blobs, pack.index_key, data_key, index)
+        _install(folder, pack.checksum, source, index)
+
+    # --- where it stands --------------------------------------------------------------------
+
+    def _holds(self, snapshot: Snapshot) -> bool:
+        repository_id = snapshot.row.repository_id
+        if self._generation(repository_id) < snapshot.generation:
+            return False
+        folder = self.path(repository_id)
+        return all(_has_pack(folder, pack) for pack in snapshot.packs)
+
+    def _generation(self, repository_id: str) -> int:
+        try:
+            return int((self.path(repository_id) / "generation").read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
+
+    def _touched(self, repository_id: str) -> Path:
+        folder = self.path(repository_id)
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(folder / "generation")
+        return folder
+
+    def _folders(self) -> list[Path]:
+        with contextlib.suppress(FileNotFoundError):
+            return list((self.folder / "repositories").iterdir())
+        return []
+
+    def _lock(self, repository_id: str, kind: str) -> Path:
+        return self.folder / "locks" / f"{repository_id}.{kind}"
+
+    def _present(self, repository_id: str) -> contextlib.AbstractContextManager[None]:
+        return locks.held(self._lock(repository_id, "presence"), exclusive=False)
+
+    def _filling(self, repository_id: str) -> contextlib.AbstractContextManager[None]:
+        return locks.held(self._lock(repository_id, "fill"), exclusive=True)
+
+
+def _has_pack(folder: Path, pack: PackRow) -> bool:
+    stem = folder / "objects" / "pack" / f"pack-{pack.checksum}"
+    return stem.with_suffix(".idx").exists() and stem.with_suffix(".pack").exists()
+
+
+def _install(folder: Path, checksum: str, pack: Path, index: Path) -> None:
+    """Move a pack in place, the index last: git looks for packs by their indexes."""
+    stem = folder / "objects" / "pack" / f"pack-{checksum}"
+    pack.replace(stem.with_suffix(".pack"))
+    index.replace(stem.with_suffix(".idx"))
+
+
+def _write_generation(folder: Path, generation: int) -> None:
+    _replace(folder / "generation", f"{generation}\n".encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def _remove(folder: Path) -> None:
+    # The generation goes first, so that a folder half removed serves nobody.
+    (folder / "generation").unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _used_at(folder: Path) -> float:
+    try:
+        return (folder / "generation").stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _bytes_in(folder: Path) -> int:
+    total = 0
+    for path, _, files in os.walk(folder):
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):
+                total += (Path(path) / file).stat().st_size
+    return total

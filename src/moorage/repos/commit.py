@@ -1,0 +1,167 @@
+"""The one transaction that makes a push true: refs, pack, generation, events and audit together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
+
+from moorage.core import crash_points
+from moorage.core.faults import Fault
+from moorage.core.names import ZERO_ID
+from moorage.core.principal import Caller
+from moorage.repos.push_rules import DEFAULT_BRANCH, STALE
+from moorage.repos.repositories import does_not_exist
+from moorage.storage import audit, grace, outbox
+from moorage.storage import repositories as rows
+from moorage.storage.repositories import RefChange, RepositoryRow
+
+if TYPE_CHECKING:
+    from moorage.repos.sealed_packs import SealedPack
+    from moorage.repos.snapshot import Snapshot
+    from moorage.storage.database import Database
+
+# A blob that no row names is deleted once it is this old. A push that has not committed after
+# half of it is refused, so that the sweeper can never take a blob that a row is about to name.
+SWEEP_GRACE_MS = 2 * 60 * 60 * 1000
+
+TOO_SLOW = "the push took too long to be stored safely; push again"
+
+
+class RefsMoved(Exception):
+    """Some refs cannot be moved as asked; nothing was written."""
+
+    def __init__(self, reasons: dict[bytes, str]) -> None:
+        super().__init__(reasons)
+        self.reasons = reasons
+
+
+class PacksRetired(Exception):
+    """A pack that this push's objects lean on was replaced meanwhile; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to move refs, its pack (if it brings one) durable in the blob store."""
+
+    caller: Caller
+    action: str
+    snapshot: Snapshot
+    changes: Sequence[RefChange]
+    push_id: str
+    started_at_ms: int  # SQL time
+    sealed: SealedPack | None = None
+    source: str = "push"
+    signature_hash: str | None = None  # of the Git password whose grace this push uses up
+
+
+def commit(database: Database, attempt: Attempt, *, sweep_grace_ms: int = SWEEP_GRACE_MS) -> int:
+    """Commit an attempt; return the repository's new generation.
+
+    Raises:
+        RefsMoved: a ref's old value no longer holds, or two refs cannot stand side by side.
+        PacksRetired: check connectivity again and retry.
+        Fault: the repository is gone, or the attempt is too old (ServiceUnavailable).
+    """
+    repository_id = attempt.snapshot.row.repository_id
+    with database.write() as connection:
+        row = rows.lock(connection, repository_id)
+        if row is None:
+            raise does_not_exist(attempt.snapshot.row.name)
+        now_ms = database.now_ms(connection)
+        if now_ms - attempt.started_at_ms > sweep_grace_ms // 2:
+            raise Fault("ServiceUnavailable", TOO_SLOW, status=503)
+        _require_packs(connection, attempt)
+        _require_refs(connection, attempt, row)
+        crash_points.passing("transaction-open")
+        generation = row.generation + 1
+        _write(connection, attempt, row, generation, now_ms)
+    crash_points.passing("committed")
+    return generation
+
+
+def _require_packs(connection: Connection, attempt: Attempt) -> None:
+    base = {pack.push_id for pack in attempt.snapshot.packs}
+    live = {pack.push_id for pack in rows.live_packs(connection, attempt.snapshot.row.repository_id)}
+    if not base <= live:
+        raise PacksRetired
+
+
+def _require_refs(connection: Connection, attempt: Attempt, row: RepositoryRow) -> None:
+    standing = rows.refs_named(connection, row.repository_id, [change.name for change in attempt.changes])
+    reasons: dict[bytes, str] = {}
+    for change in attempt.changes:
+        found = standing.get(change.name)
+        if (found.object_id if found else ZERO_ID) != change.old:
+            reasons[change.name] = STALE
+        elif change.new == ZERO_ID and change.name.decode() == row.default_branch:
+            reasons[change.name] = DEFAULT_BRANCH
+    reasons |= _in_the_way(connection, attempt, row, reasons)
+    if reasons:
+        raise RefsMoved(reasons)
+
+
+def _in_the_way(
+    connection: Connection, attempt: Attempt, row: RepositoryRow, refused: dict[bytes, str]
+) -> dict[bytes, str]:
+    """Find refs made that cannot stand beside another: `a` beside `a/b`, stored or in this push."""
+    going = {change.name for change in attempt.changes if change.new == ZERO_ID} - refused.keys()
+    made: set[bytes] = set()
+    reasons: dict[bytes, str] = {}
+    for change in attempt.changes:
+        if change.old != ZERO_ID or change.name in refused:
+            continue
+        others = [name for name in rows.refs_in_the_way(connection, row.repository_id, change.name)]
+        others += [name for name in made if _nested(name, change.name) or _nested(change.name, name)]
+        blocking = [name for name in others if name not in going]
+        if blocking:
+            reasons[change.name] = f"{blocking[0].decode()} exists; a ref cannot be beside its own folder"
+        else:
+            made.add(change.name)
+    return reasons
+
+
+def _nested(parent: bytes, child: bytes) -> bool:
+    return child.startswith(parent + b"/")
+
+
+def _write(
+    connection: Connection, attempt: Attempt, row: RepositoryRow, generation: int, now_ms: int
+) -> None:
+    values: dict[str, object] = {"generation": generation}
+    if row.default_branch is None and (branch := first_default(attempt.changes)) is not None:
+        values["default_branch"] = branch
+    rows.change(connection, row.repository_id, now_ms, **values)
+    if attempt.sealed is not None:
+        rows.add_pack(connection, attempt.sealed.row(row.repository_id, generation, attempt.source))
+    rows.move_refs(
+        connection,
+        row.repository_id,
+        generation,
+        attempt.changes,
+        push_id=attempt.push_id,
+        principal_arn=attempt.caller.principal.arn,
+        at_ms=now_ms,
+    )
+    for change in attempt.changes:
+        outbox.append(connection, outbox.reference_change(attempt.caller, row, change, now_ms))
+    if attempt.signature_hash is not None:
+        grace.consume(connection, attempt.signature_hash, row.repository_id)
+    references = [{"ref": change.name.decode(), "commit": change.new} for change in attempt.changes]
+    event = audit.change(attempt.caller, attempt.action, row.arn, now_ms, references=references)
+    audit.record(connection, event)
+
+
+def first_default(changes: Sequence[RefChange]) -> str | None:
+    """Return the default branch that a first push makes: main, else master, else its first branch."""
+    branches = [
+        change.name.decode()
+        for change in changes
+        if change.new != ZERO_ID and change.name.startswith(b"refs/heads/")
+    ]
+    for usual in ("refs/heads/main", "refs/heads/master"):
+        if usual in branches:
+            return usual
+    return branches[0] if branches else None

@@ -1,0 +1,184 @@
+"""Background repacking: many small packs become few, so that 60 pushes do not make fetches dear.
+
+New packs are put as blobs, then the pack list is swapped in one transaction; a push meanwhile only
+adds packs, so neither waits for the other. Nothing is ever dropped: a repack holds every object
+of the packs that it replaces. Killing it at any step leaves at most orphan blobs for the sweeper.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moorage.core import crash_points
+from moorage.git import commands
+from moorage.git.quarantine import Received
+from moorage.repos import sealed_packs
+from moorage.repos.opened import Opener, OpenRepository
+from moorage.storage import leases
+from moorage.storage import repositories as rows
+
+if TYPE_CHECKING:
+    from moorage.repos.snapshot import Snapshot
+    from moorage.storage.blobs import BlobStore
+    from moorage.storage.database import Database
+    from moorage.storage.repositories import PackRow
+
+# A repository with more live packs than this is repacked.
+MANY_PACKS = 20
+
+# Each pack has at least this many times the objects of all smaller ones together.
+_GROWTH = 2
+
+_LEASE_MS = 30 * 60 * 1000
+_REPACK_SECONDS = 30 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """Repacks repositories, each under a lease, on any node."""
+
+    database: Database
+    blobs: BlobStore
+    opener: Opener
+    node: str  # who holds the leases
+    many_packs: int = MANY_PACKS
+
+    def run(self) -> int:
+        """Repack every repository that needs it and that nobody else repacks; return how many."""
+        with self.database.read() as connection:
+            needy = rows.pack_counts(connection, at_least=self.many_packs + 1)
+        return sum(self.repack(repository_id) for repository_id, _ in needy)
+
+    def repack(self, repository_id: str) -> bool:
+        """Repack one repository; return whether it was done now."""
+        name = f"repack:{repository_id}"
+        with self.database.write() as connection:
+            lease = leases.acquire(
+                connection, name, self.node, now_ms=self.database.now_ms(connection), duration_ms=_LEASE_MS
+            )
+        if lease is None:
+            return False
+        try:
+            return self._repack(repository_id)
+        finally:
+            with self.database.write() as connection:
+                leases.release(connection, lease)
+
+    def _repack(self, repository_id: str) -> bool:
+        with self.database.read() as connection:
+            row = rows.by_id(connection, repository_id)
+        if row is None:
+            return False
+        opened = self.opener.open_for_service(row)
+        replaced = rolled_up(opened.snapshot.packs)
+        if len(replaced) < 2:
+            return False
+        folder = Path(tempfile.mkdtemp(prefix="repack-", dir=opened.cache.quarantine))
+        try:
+            with opened.reading() as path:
+                received = _packed(path, replaced, folder)
+                crash_points.passing("repack-packed")
+                return self._swap(opened, replaced, received)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _swap(self, opened: OpenRepository, replaced: Sequence[PackRow], received: Received) -> bool:
+        """Store the new pack and put it in the place of the old ones, if they are all still live."""
+        repository_id, push_id = opened.row.repository_id, str(uuid.uuid4())
+        with self.database.read() as connection:
+            started_at_ms = self.database.now_ms(connection)
+        sealed = sealed_packs.seal(
+            received, repository_id=repository_id, push_id=push_id, data_key=opened.data_key
+        )
+        sealed_packs.store(self.blobs, sealed, repository_id)
+        crash_points.passing("repack-stored")
+        old = [pack.push_id for pack in replaced]
+        with self.database.write() as connection:
+            row = rows.lock(connection, repository_id)
+            now_ms = self.database.now_ms(connection)
+            live = set() if row is None else {p.push_id for p in rows.live_packs(connection, repository_id)}
+            if row is None or not live.issuperset(old) or now_ms - started_at_ms > _LEASE_MS:
+                return False
+            rows.retire_packs(connection, old, now_ms)
+            rows.add_pack(connection, sealed.row(repository_id, row.generation + 1, "repack"))
+            rows.change(connection, repository_id, row.modified_at_ms, generation=row.generation + 1)
+        crash_points.passing("repack-committed")
+        after = self.opener.snapshots.current(repository_id)
+        if after is not None:
+            opened.cache.adopt(opened.snapshot, after, [], (received.pack, received.index, received.checksum))
+            self._derive(opened, after)
+        return True
+
+    def _derive(self, opened: OpenRepository, after: Snapshot) -> None:
+        """Write what speeds git up and is never truth: multi-pack-index, bitmap, commit-graph."""
+        with opened.cache.reading(after, opened.data_key) as path:
+            derive(path, after.packs)
+
+
+def rolled_up(packs: Sequence[PackRow]) -> list[PackRow]:
+    """Return the packs to join so that the rest, with the result, form a geometric progression."""
+    ordered = sorted(packs, key=lambda pack: pack.object_count)
+    split = 0
+    for at in range(len(ordered) - 1, 0, -1):
+        if ordered[at].object_count < _GROWTH * ordered[at - 1].object_count:
+            split = at + 1
+            break
+    total = sum(pack.object_count for pack in ordered[:split])
+    while split and split < len(ordered) and ordered[split].object_count < _GROWTH * total:
+        total += ordered[split].object_count
+        split += 1
+    return ordered[:split]
+
+
+def derive(path: Path, packs: Sequence[PackRow]) -> None:
+    """Write multi-pack-index with bitmap and commit-graph for these packs of a cached repository."""
+    names = "".join(f"pack-{pack.checksum}.idx\n" for pack in packs).encode()
+    commands.run(
+        "multi-pack-index",
+        ["write", "--bitmap", "--stdin-packs"],
+        repository=path,
+        stdin=names,
+        wall_s=_REPACK_SECONDS,
+    )
+    commands.run(
+        "commit-graph",
+        ["write", "--reachable", "--changed-paths"],
+        repository=path,
+        wall_s=_REPACK_SECONDS,
+    )
+
+
+def _packed(path: Path, packs: Sequence[PackRow], folder: Path) -> Received:
+    names = "".join(f"pack-{pack.checksum}.pack\n" for pack in packs).encode()
+    finished = commands.run(
+        "pack-objects",
+        ["--stdin-packs", "--delta-base-offset", "-q", str(folder / "pack")],
+        repository=path,
+        stdin=names,
+        wall_s=_REPACK_SECONDS,
+    )
+    if finished.returncode != 0:
+        raise RuntimeError(f"git pack-objects failed: {finished.stderr.decode(errors='replace')}")
+    checksum = finished.stdout.decode().strip()
+    pack = folder / f"pack-{checksum}.pack"
+    return Received(
+        pack=pack,
+        index=pack.with_suffix(".idx"),
+        checksum=checksum,
+        object_count=_object_count(pack),
+        pack_bytes=pack.stat().st_size,
+        # An upper bound is what the limits of children ask for, and joining packs does not change it.
+        largest_object_bytes=max(each.largest_object_bytes for each in packs),
+    )
+
+
+def _object_count(pack: Path) -> int:
+    """Read the number of objects from a pack's header: bytes 8 to 12, big-endian."""
+    with pack.open("rb") as file:
+        return int.from_bytes(file.read(12)[8:], "big")

@@ -1,0 +1,197 @@
+"""`publish`: the only way refs change. Durable first, visible second, told last.
+
+A push, an API call and an import end here. The steps are those of design.md section 2: seal the
+pack, make its blobs durable, commit one transaction, let the working cache adopt the result.
+What the client is told comes from the transaction alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from moorage.core import crash_points
+from moorage.core.faults import Fault
+from moorage.core.names import ZERO_ID, ObjectId, RefName
+from moorage.core.principal import Caller
+from moorage.repos import sealed_packs
+from moorage.repos.commit import SWEEP_GRACE_MS, Attempt, PacksRetired, RefsMoved, commit
+from moorage.repos.opened import Opener, OpenRepository
+from moorage.repos.push_rules import ATOMIC
+from moorage.storage import repositories as rows
+from moorage.storage.blobs import BlobMissing
+from moorage.storage.repositories import RefChange, blob_key
+
+if TYPE_CHECKING:
+    from moorage.git.quarantine import Quarantine, Received
+    from moorage.repos.sealed_packs import SealedPack
+    from moorage.storage.blobs import BlobStore
+    from moorage.storage.database import Database
+
+# A repack may replace the packs under a push; each time the push checks again and retries.
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a caller wants made true: refs moved, with the objects they need."""
+
+    caller: Caller
+    action: str  # as policies name it: codecommit:GitPush
+    changes: tuple[RefChange, ...]
+    started_at_ms: int  # SQL time when the work began
+    atomic: bool = False
+    source: str = "push"
+    signature_hash: str | None = None
+    # The objects that are new, and the quarantine that holds them; None when there are none.
+    received: Received | None = None
+    quarantine: Quarantine | None = None
+
+
+class Publisher:
+    """Moves refs, durably."""
+
+    def __init__(
+        self, database: Database, blobs: BlobStore, opener: Opener, *, sweep_grace_ms: int = SWEEP_GRACE_MS
+    ) -> None:
+        self.database = database
+        self.blobs = blobs
+        self.opener = opener
+        self.sweep_grace_ms = sweep_grace_ms
+
+    def started(self) -> int:
+        """Return SQL time now: when an attempt begins, in milliseconds."""
+        with self.database.read() as connection:
+            return self.database.now_ms(connection)
+
+    def move_ref(
+        self,
+        caller: Caller,
+        opened: OpenRepository,
+        name: RefName,
+        *,
+        action: str,
+        old: ObjectId | None,
+        new: ObjectId | None,
+    ) -> str | None:
+        """Move one ref to an object that the repository has; return the reason when it did not move.
+
+        `old` None makes the ref, `new` None deletes it.
+        """
+        change = RefChange(name.encode(), old or ZERO_ID, new or ZERO_ID)
+        proposal = Proposal(caller, action, (change,), self.started(), source="api")
+        return self.publish(opened, proposal).get(change.name)
+
+    def publish(self, opened: OpenRepository, proposal: Proposal) -> dict[bytes, str]:
+        """Make a proposal true; return the reason for each ref that was refused, by name.
+
+        With `atomic`, all refs move or none; otherwise each stands alone, and only the objects
+        that the moved ones need are stored.
+
+        Raises:
+            Fault: nothing was stored: the repository is gone, the store is busy, the push too old.
+        """
+        refused: dict[bytes, str] = {}
+        for _ in range(_ATTEMPTS):
+            if not proposal.changes:
+                return refused
+            try:
+                self._attempt(opened, proposal)
+            except RefsMoved as moved:
+                refused |= moved.reasons
+                if proposal.atomic:
+                    return {change.name: refused.get(change.name, ATOMIC) for change in proposal.changes}
+                proposal = _without(opened, proposal, moved.reasons)
+            except PacksRetired:
+                opened = self._opened_again(opened, proposal)
+            else:
+                return refused
+        raise Fault("ServiceUnavailable", "The repository was being repacked; try again.", status=503)
+
+    def _attempt(self, opened: OpenRepository, proposal: Proposal) -> None:
+        push_id = str(uuid.uuid4())
+        sealed = self._stored(opened, proposal, push_id)
+        attempt = Attempt(
+            proposal.caller,
+            proposal.action,
+            opened.snapshot,
+            proposal.changes,
+            push_id,
+            proposal.started_at_ms,
+            sealed,
+            proposal.source,
+            proposal.signature_hash,
+        )
+        try:
+            commit(self.database, attempt, sweep_grace_ms=self.sweep_grace_ms)
+        except (Fault, RefsMoved, PacksRetired):
+            if not self._was_committed(push_id):
+                self._discard(opened, sealed)
+                raise
+        self._adopt(opened, attempt)
+
+    def _stored(self, opened: OpenRepository, proposal: Proposal, push_id: str) -> SealedPack | None:
+        if proposal.received is None:
+            return None
+        repository_id = opened.row.repository_id
+        sealed = sealed_packs.seal(
+            proposal.received, repository_id=repository_id, push_id=push_id, data_key=opened.data_key
+        )
+        crash_points.passing("sealed")
+        sealed_packs.store(self.blobs, sealed, repository_id)
+        crash_points.passing("stored")
+        return sealed
+
+    def _was_committed(self, push_id: str) -> bool:
+        """Read back an outcome that is not known: a refusal here means that it is not true."""
+        with self.database.read() as connection:
+            return rows.was_committed(connection, push_id)
+
+    def _discard(self, opened: OpenRepository, sealed: SealedPack | None) -> None:
+        """Delete blobs that no row will name; what this misses is the sweeper's."""
+        if sealed is None:
+            return
+        for suffix in ("pack", "idx"):
+            with contextlib.suppress(BlobMissing, OSError):
+                self.blobs.delete(blob_key(opened.row.repository_id, sealed.push_id, suffix))
+
+    def _adopt(self, opened: OpenRepository, attempt: Attempt) -> None:
+        """Let this node's cache take over; when it cannot, the next reader fills it."""
+        after = self.opener.snapshots.current(opened.row.repository_id)
+        if after is None:
+            return
+        pack = None
+        if attempt.sealed is not None:
+            received = attempt.sealed.received
+            pack = (received.pack, received.index, received.checksum)
+        with contextlib.suppress(OSError):
+            opened.cache.adopt(opened.snapshot, after, attempt.changes, pack)
+        crash_points.passing("adopted")
+
+    def _opened_again(self, opened: OpenRepository, proposal: Proposal) -> OpenRepository:
+        fresh = self.opener.open(proposal.caller, opened.row)
+        if proposal.quarantine is not None:
+            with fresh.reading():
+                proposal.quarantine.require_connected(_tips(proposal.changes), known_tips(fresh))
+        return fresh
+
+
+def known_tips(opened: OpenRepository) -> list[ObjectId]:
+    """Return every object that a ref points to: what is reachable from them is known to be whole."""
+    return [ref.object_id for ref in opened.snapshot.refs.refs]
+
+
+def _tips(changes: Sequence[RefChange]) -> list[ObjectId]:
+    return [change.new for change in changes if change.new != ZERO_ID]
+
+
+def _without(opened: OpenRepository, proposal: Proposal, refused: dict[bytes, str]) -> Proposal:
+    """Return the proposal less the refused refs, and less the objects that only they needed."""
+    changes = tuple(change for change in proposal.changes if change.name not in refused)
+    received = proposal.received
+    if received is not None and proposal.quarantine is not None:
+        received = proposal.quarantine.pack_of(_tips(changes), known_tips(opened))
+    return replace(proposal, changes=changes, received=received)

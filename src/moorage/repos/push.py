@@ -1,0 +1,150 @@
+"""A git push from its ref updates to its outcome: rules, quarantine, connectivity, publish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moorage.core import crash_points
+from moorage.core.faults import ACCESS_DENIED, Fault
+from moorage.core.names import ZERO_ID, ObjectId
+from moorage.core.principal import Caller
+from moorage.git.quarantine import Limits, Quarantine
+from moorage.repos import push_rules
+from moorage.repos.opened import OpenRepository
+from moorage.repos.publish import Proposal, Publisher, known_tips
+from moorage.storage.repositories import RefChange
+
+if TYPE_CHECKING:
+    from moorage.auth.gate import Gate
+    from moorage.git.quarantine import Received
+    from moorage.git.receive_pack import PushRequest, RefUpdate
+
+NOT_A_COMMIT = "a branch can only point to a commit"
+MISSING_OBJECTS = "missing objects: the push does not bring all that this ref needs"
+SHALLOW = "shallow update not allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class PushOutcome:
+    """What a push came to: `refused` gives a reason by ref; every other ref of it moved."""
+
+    refused: Mapping[bytes, str]
+    unpacked: str = "ok"  # or why the pack as a whole was not taken
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One push by one caller into one opened repository."""
+
+    publisher: Publisher
+    gate: Gate
+    caller: Caller
+    opened: OpenRepository
+    # Context keys for policies: the repository's tags.
+    context: Mapping[str, tuple[str, ...]]
+    signature_hash: str | None = None
+
+    def run(self, request: PushRequest, pack: Iterator[bytes], limits: Limits) -> PushOutcome:
+        """Take a push.
+
+        Nothing is unpacked for a push that is wholly refused, and what is refused leaves nothing
+        behind. The caller drains what is left of `pack`.
+
+        Raises:
+            Fault: the push as a whole could not be taken; nothing moved.
+        """
+        started_at_ms = self.publisher.started()
+        refused = push_rules.refusals(request.updates, self.opened.snapshot, self._authorize)
+        if request.atomic:
+            refused = push_rules.with_atomic(request.updates, refused)
+        accepted = [update for update in request.updates if update.name not in refused]
+        crash_points.passing("authorized")
+        if not accepted:
+            return PushOutcome(refused)
+        with (
+            self.opened.reading() as path,
+            Quarantine(self.publisher.opener.cache.quarantine, path / "objects") as quarantine,
+        ):
+            received = self._received(quarantine, request, pack, limits)
+            broken = self._broken(quarantine, accepted, shallow=bool(request.shallow))
+            refused |= broken
+            if request.atomic:
+                refused = push_rules.with_atomic(request.updates, refused)
+            accepted = [update for update in accepted if update.name not in refused]
+            if received is not None and refused:
+                received = quarantine.pack_of(_tips(accepted), known_tips(self.opened)) if accepted else None
+            crash_points.passing("connected")
+            refused |= self.publisher.publish(
+                self.opened,
+                Proposal(
+                    self.caller,
+                    "codecommit:GitPush",
+                    _changes(quarantine, accepted),
+                    started_at_ms,
+                    atomic=request.atomic,
+                    signature_hash=self.signature_hash,
+                    received=received,
+                    quarantine=quarantine,
+                ),
+            )
+        return PushOutcome(refused)
+
+    def _authorize(self, name: bytes) -> None:
+        context = {**self.context, "codecommit:References": (name.decode(),)}
+        decision = self.gate.decide(self.caller, "codecommit:GitPush", self.opened.row.arn, context)
+        if not decision.allowed:
+            raise Fault(ACCESS_DENIED, self.gate.why(self.caller, decision), status=403)
+
+    def _received(
+        self, quarantine: Quarantine, request: PushRequest, pack: Iterator[bytes], limits: Limits
+    ) -> Received | None:
+        """Unpack what the client sent: it sends a pack as soon as one ref is not deleted."""
+        if all(update.new == ZERO_ID for update in request.updates):
+            return None
+        received = quarantine.receive(pack, limits)
+        crash_points.passing("received")
+        return received
+
+    def _broken(
+        self, quarantine: Quarantine, updates: Sequence[RefUpdate], *, shallow: bool
+    ) -> dict[bytes, str]:
+        """Find the refs whose objects are not all there, or are of a kind that the ref cannot have."""
+        standing = [update for update in updates if update.new != ZERO_ID]
+        types = quarantine.types_of([update.new for update in standing])
+        broken: dict[bytes, str] = {}
+        for update in standing:
+            if types.get(update.new) is None:
+                broken[update.name] = MISSING_OBJECTS
+            elif update.name.startswith(b"refs/heads/") and types[update.new] != "commit":
+                broken[update.name] = NOT_A_COMMIT
+        whole = [update for update in standing if update.name not in broken]
+        reason = SHALLOW if shallow else MISSING_OBJECTS
+        known = known_tips(self.opened)
+        if _connected(quarantine, whole, known):
+            return broken
+        return broken | {
+            update.name: reason for update in whole if not _connected(quarantine, [update], known)
+        }
+
+
+def _connected(quarantine: Quarantine, updates: Sequence[RefUpdate], known: Sequence[ObjectId]) -> bool:
+    if not updates:
+        return True
+    try:
+        quarantine.require_connected(_tips(updates), known)
+    except Fault:
+        return False
+    return True
+
+
+def _tips(updates: Sequence[RefUpdate]) -> list[ObjectId]:
+    return [update.new for update in updates if update.new != ZERO_ID]
+
+
+def _changes(quarantine: Quarantine, updates: Sequence[RefUpdate]) -> tuple[RefChange, ...]:
+    """Turn updates into changes, annotated tags peeled; one that moves nothing is left out."""
+    moving = [update for update in updates if update.old != update.new]
+    peeled = quarantine.peel(_tips(moving))
+    return tuple(RefChange(update.name, update.old, update.new, peeled.get(update.new)) for update in moving)
