@@ -1,0 +1,227 @@
+"""The keys of repositories: who may use them, now, and what they open.
+
+Permission and the key's state are looked at on every call; only the unwrapped data key is kept, for
+minutes. So a deny, a disabled key or one pending deletion bites on the very next request.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from functools import lru_cache
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from moorage.core.clock import Clock, SystemClock
+from moorage.core.faults import Fault
+from moorage.core.principal import Caller
+from moorage.crypto.root_key import RootKey
+from moorage.crypto.streams import DataKey
+from moorage.keys import wrapping
+from moorage.keys.key_names import KeyName
+from moorage.keys.key_policy import ACTIONS, DEFAULT_ALIAS, conditions, default_policy
+from moorage.keys.unwrapped import UnwrappedKeys
+from moorage.policy import Access, Decision, Document, NamedPolicy, PolicySet, explain, mentions, parse, why
+from moorage.storage import kms_keys
+from moorage.storage.database import Database, now_ms
+from moorage.storage.kms_keys import KmsKeyRow
+
+# A deny bites at once; this bounds how long a key stays in memory after its last use was allowed.
+UNWRAPPED_FOR = timedelta(minutes=5)
+UNWRAPPED_KEYS = 2_000
+
+_STATES = {
+    "Disabled": ("EncryptionKeyDisabledException", "The encryption key {arn} is disabled."),
+    "PendingDeletion": ("EncryptionKeyUnavailableException", "The encryption key {arn} is pending deletion."),
+}
+
+
+class Permissions(Protocol):
+    """What one caller may do, as `auth.gate` answers it."""
+
+    @property
+    def policies(self) -> PolicySet: ...
+
+    def access(self, action: str, resource: str, context: Mapping[str, tuple[str, ...]]) -> Access: ...
+
+    def decide(
+        self,
+        action: str,
+        resource: str,
+        context: Mapping[str, tuple[str, ...]],
+        *,
+        resource_policy: NamedPolicy | None,
+        resource_policy_must_allow: bool,
+    ) -> Decision: ...
+
+
+class Gate(Protocol):
+    """Finds what a caller may do now."""
+
+    def of(self, caller: Caller) -> Permissions: ...
+
+
+class WrappedKey(Protocol):
+    """What the keyring needs of a repository's row."""
+
+    @property
+    def repository_id(self) -> str: ...
+    @property
+    def kms_key_id(self) -> str: ...
+    @property
+    def data_key_wrapped(self) -> bytes: ...
+
+
+class Keyring:
+    """Opens repositories' data keys. Any thread may use it.
+
+    Where a `connection` can be passed, the rows are read in its transaction.
+    """
+
+    def __init__(self, database: Database, root_key: RootKey, gate: Gate, clock: Clock | None = None) -> None:
+        self._database = database
+        self._root_key = root_key
+        self._gate = gate
+        self._unwrapped = UnwrappedKeys(clock or SystemClock(), UNWRAPPED_FOR, UNWRAPPED_KEYS)
+
+    def open(self, caller: Caller, row: WrappedKey, connection: Connection | None = None) -> DataKey:
+        """Return a repository's data key, if its caller may use it.
+
+        Raises:
+            Fault: see `require`; EncryptionIntegrityChecksFailedException (500) when the wrapped
+                key was tampered with.
+        """
+        return self._unwrap(self._allowed(caller, row, connection), row)
+
+    def require(self, caller: Caller, row: WrappedKey, connection: Connection | None = None) -> None:
+        """Refuse a caller who may not use a repository's key.
+
+        Raises:
+            Fault: EncryptionKeyAccessDeniedException, whose detail has `why`;
+                EncryptionKeyDisabledException, EncryptionKeyUnavailableException or
+                EncryptionKeyNotFoundException for the key itself.
+        """
+        self._allowed(caller, row, connection)
+
+    def open_for_service(self, row: WrappedKey, connection: Connection | None = None) -> DataKey:
+        """Return a repository's data key for maintenance, verification or backup: nobody asks.
+
+        Raises:
+            Fault: those of `open`, but for access.
+        """
+        with self._reading(connection) as reading:
+            key = _required(kms_keys.find(reading, row.kms_key_id), row.kms_key_id)
+        _require_enabled(key)
+        return self._unwrap(key, row)
+
+    def default_key(self, connection: Connection, account_id: str, region: str) -> KmsKeyRow:
+        """Return the account's AWS-managed key of a region; make it in this transaction if need be."""
+        standing = kms_keys.find_by_alias(connection, account_id, region, DEFAULT_ALIAS)
+        if standing is not None:
+            return standing
+        key_id = str(uuid.uuid4())
+        key = KmsKeyRow(
+            key_id=key_id,
+            account_id=account_id,
+            region=region,
+            manager="AWS",
+            state="Enabled",
+            description="Encrypts CodeCommit repositories when no other key is named",
+            policy=default_policy(account_id, region),
+            material_sealed=wrapping.new_material(self._root_key, key_id),
+            created_at_ms=now_ms(connection),
+        )
+        return kms_keys.add_with_alias(connection, key, DEFAULT_ALIAS)
+
+    def find_key(self, connection: Connection, caller: Caller, name: str) -> KmsKeyRow:
+        """Return the key that a request names: by id, ARN, alias or alias's ARN.
+
+        Raises:
+            Fault: EncryptionKeyInvalidIdException or EncryptionKeyNotFoundException.
+        """
+        named = KeyName.parse(name, caller.account_id, caller.region)
+        if named.alias is None:
+            key = kms_keys.find(connection, named.key_id)
+            # A key is found by its own account and region only; both are in its ARN.
+            mine = key is not None and (key.account_id, key.region) == (named.account_id, named.region)
+            return _required(key if mine else None, name)
+        if named.alias == DEFAULT_ALIAS and named.account_id == caller.account_id:
+            return self.default_key(connection, named.account_id, named.region)
+        found = kms_keys.find_by_alias(connection, named.account_id, named.region, named.alias)
+        return _required(found, name)
+
+    def new_data_key(self, key: KmsKeyRow, repository_id: str) -> bytes:
+        """Make a repository's data key and return it wrapped."""
+        return wrapping.wrap(self._root_key, key, DataKey.generate(), repository_id)
+
+    def rewrap(self, row: WrappedKey, key: KmsKeyRow, connection: Connection) -> bytes:
+        """Return a repository's data key wrapped by another key. Blobs stay as they are."""
+        return wrapping.wrap(self._root_key, key, self.open_for_service(row, connection), row.repository_id)
+
+    def _allowed(self, caller: Caller, row: WrappedKey, connection: Connection | None) -> KmsKeyRow:
+        with self._reading(connection) as reading:
+            key = _required(kms_keys.find(reading, row.kms_key_id), row.kms_key_id)
+            managed = key.manager == "AWS"
+            aliases = (DEFAULT_ALIAS,) if managed else kms_keys.aliases_of(reading, key)
+        permissions = self._gate.of(caller)
+        # Everyone in the account may use the managed key, unless a policy of theirs denies it.
+        exempt = managed and key.account_id == caller.account_id
+        if not (exempt and not mentions(permissions.policies, "kms", effect="Deny")):
+            context = conditions(caller, key, row.repository_id, aliases)
+            _require_access(permissions, key, context, denials_only=exempt)
+        _require_enabled(key)
+        return key
+
+    def _unwrap(self, key: KmsKeyRow, row: WrappedKey) -> DataKey:
+        return self._unwrapped.get(
+            (key.key_id, row.repository_id, row.data_key_wrapped),
+            lambda: wrapping.unwrap(self._root_key, key, row.data_key_wrapped, row.repository_id),
+        )
+
+    @contextlib.contextmanager
+    def _reading(self, connection: Connection | None) -> Iterator[Connection]:
+        if connection is not None:
+            yield connection
+            return
+        with self._database.read() as fresh:
+            yield fresh
+
+
+def _required(key: KmsKeyRow | None, name: str) -> KmsKeyRow:
+    if key is None:
+        raise Fault("EncryptionKeyNotFoundException", f"The encryption key {name} was not found.")
+    return key
+
+
+def _require_enabled(key: KmsKeyRow) -> None:
+    if key.state in _STATES:
+        code, message = _STATES[key.state]
+        raise Fault(code, message.format(arn=key.arn), key_state=key.state)
+
+
+def _require_access(
+    permissions: Permissions, key: KmsKeyRow, context: Mapping[str, tuple[str, ...]], *, denials_only: bool
+) -> None:
+    policy = NamedPolicy(f"key policy of {key.arn}", _document(key.policy))
+    for action in ACTIONS:
+        decision = permissions.decide(
+            action, key.arn, context, resource_policy=policy, resource_policy_must_allow=True
+        )
+        if decision.allowed or (denials_only and decision.reason != "explicit deny"):
+            continue
+        access = permissions.access(action, key.arn, context)
+        aliases = ", ".join(context["kms:ResourceAliases"]) or "without alias"
+        raise Fault(
+            "EncryptionKeyAccessDeniedException",
+            f"{explain(decision, access)} (encryption key {aliases})",
+            why=f"{why(decision, access)} (encryption key {aliases})",
+            decision=decision,
+        )
+
+
+@lru_cache(maxsize=1_000)
+def _document(text: str) -> Document:
+    return parse(text, "resource")
