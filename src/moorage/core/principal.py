@@ -29,7 +29,7 @@ class Session:
     # Policy documents as JSON text; an empty tuple means that none was passed.
     policies: tuple[str, ...] = ()
     mfa_authenticated_at: datetime | None = None
-    tags: Mapping[str, str] = NO_TAGS
+    tags: Mapping[str, str] = field(default_factory=lambda: NO_TAGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Principal:
     unique_id: str
     user_name: str | None = None
     access_key_id: str | None = None
-    tags: Mapping[str, str] = field(default=NO_TAGS)
+    tags: Mapping[str, str] = field(default_factory=lambda: NO_TAGS)
     session: Session | None = None
 
 

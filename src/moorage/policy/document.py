@@ -1,0 +1,105 @@
+"""Compiled policies: what `parse` makes and `decide` asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from moorage.policy.conditions import Condition, NullCondition
+from moorage.policy.patterns import ActionPattern, ResourcePattern
+from moorage.policy.principals import PrincipalPattern
+from moorage.policy.templates import Keys
+
+Effect = Literal["Allow", "Deny"]
+PolicyKind = Literal["identity", "resource", "trust"]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement. `index` counts from 1; `sid` is empty where none is written.
+
+    `not_action` and `not_resource` tell that the pattern lists the exceptions; a statement without
+    `resources` (of a trust policy) is about the resource that it belongs to.
+    """
+
+    index: int
+    sid: str
+    effect: Effect
+    actions: ActionPattern = field(repr=False)
+    not_action: bool
+    resources: ResourcePattern | None = field(repr=False)
+    not_resource: bool
+    principals: PrincipalPattern | None = field(repr=False)
+    conditions: tuple[Condition | NullCondition, ...] = field(repr=False)
+
+    def covers(self, action: str, resource: str, parts: Sequence[str] | None, keys: Keys) -> bool:
+        """Tell whether the statement is about a request, whoever makes it.
+
+        `action` is in lower case, `parts` is split_arn(resource), `keys` has lower-case names.
+        A variable without value matches nothing, in Resource and in NotResource alike.
+        """
+        if self.actions.matches(action) is self.not_action:
+            return False
+        if self.resources is not None:
+            fits = self.resources.matches(resource, parts, keys)
+            if fits is None or fits is self.not_resource:
+                return False
+        return all(condition.holds(keys) for condition in self.conditions)
+
+    def mentions(self, service_prefix: str) -> bool:
+        """Tell whether the statement can be about any action of a service, as `kms`."""
+        if self.not_action:
+            return not (self.actions.everything or self.actions.prefixes.get(service_prefix, False))
+        return self.actions.everything or service_prefix in self.actions.prefixes
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed policy. `version` is 2008-10-17 where the text names none."""
+
+    kind: PolicyKind
+    version: str
+    statements: tuple[Statement, ...]
+    policy_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPolicy:
+    """A policy and what to call it: its ARN, or `inline policy X of user Y`."""
+
+    name: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """The policies of one principal. May be kept and used for many requests.
+
+    `session` None means that no session policy limits the principal; an empty tuple is a session
+    policy that allows nothing, as GetFederationToken without policy gives.
+    """
+
+    identity: tuple[NamedPolicy, ...] = ()
+    boundary: NamedPolicy | None = None
+    session: tuple[NamedPolicy, ...] | None = None
+
+    def __iter__(self) -> Iterator[NamedPolicy]:
+        yield from self.identity
+        if self.boundary is not None:
+            yield self.boundary
+        yield from self.session or ()
+
+
+def mentions(policies: Iterable[NamedPolicy], service_prefix: str, *, effect: Effect | None = None) -> bool:
+    """Tell whether any statement can be about a service, so that a check may be skipped.
+
+    `effect` narrows the question to statements that allow, or deny.
+    """
+    prefix = service_prefix.lower()
+    return any(
+        statement.mentions(prefix)
+        for policy in policies
+        for statement in policy.document.statements
+        if effect is None or statement.effect == effect
+    )
