@@ -1,0 +1,26 @@
+"""Facts about this installation, kept beside its data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select
+
+from moorage.storage import tables
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+DEFAULT_ACCOUNT = "default_account"
+ROOT_KEY_CHECK = "root_key_check"
+
+
+def fact(connection: Connection, name: str) -> str | None:
+    """Return a fact's value, None where it was never set."""
+    table = tables.installation
+    return connection.execute(select(table.c.value).where(table.c.name == name)).scalar_one_or_none()
+
+
+def set_fact(connection: Connection, name: str, value: str) -> None:
+    """Set a fact for the first time."""
+    connection.execute(insert(tables.installation).values(name=name, value=value))
