@@ -1,0 +1,76 @@
+"""The global condition keys: what every policy may ask about any request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from moorage.core.principal import Caller, Principal, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What aws:PrincipalType says of each kind.
+_TYPES = MappingProxyType(
+    {
+        "root": "Account",
+        "user": "User",
+        "role-session": "AssumedRole",
+        "federated-user": "FederatedUser",
+    }
+)
+
+
+def of_request(caller: Caller, resource_account: str) -> Mapping[str, tuple[str, ...]]:
+    """Return the global condition keys of a request. A key that AWS would leave out is left out.
+
+    Source: IAM User Guide, "AWS global condition context keys"; service.md section 5.1.
+    """
+    keys = {
+        "aws:CurrentTime": _iso(caller.now),
+        "aws:EpochTime": str(int(caller.now.timestamp())),
+        "aws:RequestedRegion": caller.region,
+        "aws:ResourceAccount": resource_account,
+        "aws:SecureTransport": "true" if caller.secure_transport else "false",
+        "aws:SourceIp": caller.source_ip,
+        "aws:ViaAWSService": "false",
+        "aws:PrincipalIsAWSService": "false",
+    }
+    # A client may send none: then the key is absent, as it is at AWS.
+    if caller.user_agent:
+        keys["aws:UserAgent"] = caller.user_agent
+    keys.update(_of_principal(caller.principal))
+    if caller.principal.session is not None:
+        keys.update(_of_session(caller.principal.session, caller.now))
+    return MappingProxyType({key: (value,) for key, value in keys.items()})
+
+
+def _of_principal(principal: Principal) -> Iterator[tuple[str, str]]:
+    session = principal.session
+    # For a role session AWS gives the role's ARN here, not the session's.
+    is_role = principal.kind == "role-session" and session is not None
+    yield "aws:PrincipalArn", session.issuer_arn if is_role and session else principal.arn
+    yield "aws:PrincipalAccount", principal.account_id
+    yield "aws:PrincipalType", _TYPES[principal.kind]
+    yield "aws:userid", principal.unique_id
+    if principal.kind == "user" and principal.user_name is not None:
+        yield "aws:username", principal.user_name
+    for key, value in principal.tags.items():
+        yield f"aws:PrincipalTag/{key}", value
+
+
+def _of_session(session: Session, now: datetime) -> Iterator[tuple[str, str]]:
+    """The keys that only temporary credentials have; with long-term ones they are absent."""
+    yield "aws:TokenIssueTime", _iso(session.issued_at)
+    authenticated = session.mfa_authenticated_at
+    yield "aws:MultiFactorAuthPresent", "false" if authenticated is None else "true"
+    if authenticated is not None:
+        yield "aws:MultiFactorAuthAge", str(max(0, int((now - authenticated).total_seconds())))
+    for key, value in session.tags.items():
+        yield f"aws:PrincipalTag/{key}", value
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
