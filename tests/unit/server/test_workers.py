@@ -13,7 +13,10 @@ import pytest
 
 PROGRAM = """
 import os, select, signal, sys
+from moorage.server import logs
 from moorage.server.workers import Seat, Supervisor
+
+logs.configure("json")
 
 def say(*words):
     os.write(1, (" ".join(map(str, words)) + "\\n").encode())
