@@ -55,9 +55,9 @@ def _detail(decision: Decision, access: Access) -> str:
         return f"{verb} by statement {statement} of {_called(decision.policy)}."
     if decision.allowed:
         return "A root user needs no identity-based policy."
-    if decision.policy is not None:
-        return f"{_called(decision.policy)} has no matching Allow; add {access.action} to it."
-    return f"Ask for {_ARTICLES.get(decision.layer, 'a')} {decision.layer} that allows {access.action}."
+    looked = f"{_called(decision.policy)} does not allow it. " if decision.policy else ""
+    article = _ARTICLES.get(decision.layer, "a")
+    return f"{looked}It takes {article} {decision.layer} with a statement that allows {access.action} here."
 
 
 def _called(policy: NamedPolicy) -> str:

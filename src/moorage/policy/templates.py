@@ -6,8 +6,10 @@ a user who is named `*` gains nothing by it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 from moorage.policy.errors import PolicyError, quote
 from moorage.policy.wildcards import Wild
@@ -16,6 +18,7 @@ from moorage.policy.wildcards import Wild
 Keys = Mapping[str, tuple[str, ...]]
 
 _ESCAPES = ("*", "?", "$")
+_SPECIAL = re.compile(r"[*?$]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +44,33 @@ def read_template(text: str, *, variables: bool, wildcards: bool) -> Template:
     pieces: list[str | Wild | Variable] = []
     at = 0
     while at < len(text):
-        if variables and text.startswith("${", at):
+        special = _SPECIAL.search(text, at)
+        end = special.start() if special else len(text)
+        if end > at:
+            pieces.append(text[at:end])
+        elif text[at] != "$":
+            pieces.append(Wild(text[at]) if wildcards else text[at])
+            end += 1
+        elif variables and text.startswith("${", at):
             end = _closing_brace(text, at)
-            piece: str | Wild | Variable = _variable(text[at + 2 : end])
-            at = end + 1
+            pieces.append(_variable(text[at + 2 : end]))
+            end += 1
         else:
-            piece = Wild(text[at]) if wildcards and text[at] in "*?" else text[at]
-            at += 1
-        _append(pieces, piece)
-    return tuple(pieces)
+            pieces.append("$")
+            end += 1
+        at = end
+    return _joined(pieces)
 
 
-def _append(pieces: list[str | Wild | Variable], piece: str | Wild | Variable) -> None:
-    last = pieces[-1] if pieces else None
-    if isinstance(piece, str) and isinstance(last, str):
-        pieces[-1] = last + piece
-    else:
-        pieces.append(piece)
+def _joined(pieces: list[str | Wild | Variable]) -> Template:
+    """Make one piece of each run of literal text."""
+    joined: list[str | Wild | Variable] = []
+    for literal, run in groupby(pieces, key=lambda piece: isinstance(piece, str)):
+        if literal:
+            joined.append("".join(str(piece) for piece in run))
+        else:
+            joined.extend(run)
+    return tuple(joined)
 
 
 def _closing_brace(text: str, start: int) -> int:

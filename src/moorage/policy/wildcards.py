@@ -8,9 +8,12 @@ state is one integer with a bit for each character of the piece.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import Enum
 from itertools import pairwise
+
+_WILDCARDS = re.compile(r"([*?])")
 
 
 class Wild(Enum):
@@ -108,12 +111,5 @@ def _cut(elements: Iterable[str | Wild]) -> list[_Piece]:
 
 def elements_of(text: str) -> list[str | Wild]:
     """Read a pattern that has wildcards but no variables, as an action's name is."""
-    elements: list[str | Wild] = []
-    for character in text:
-        if character in "*?":
-            elements.append(Wild(character))
-        elif elements and isinstance(elements[-1], str):
-            elements[-1] += character
-        else:
-            elements.append(character)
-    return elements
+    cut = _WILDCARDS.split(text)
+    return [Wild(piece) if piece in ("*", "?") else piece for piece in cut if piece]
