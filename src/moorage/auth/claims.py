@@ -25,8 +25,13 @@ MAX_AUTHORIZATION_BYTES = 64 * 1024
 _STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _PART = re.compile(r"\s*(Credential|SignedHeaders|Signature)\s*=\s*([^,\s]+)\s*")
 _QUERY_PARTS = (
-    "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature",
-)  # fmt: skip
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Signature",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +212,10 @@ def _claim(
 
 
 def _moment(stamp: str) -> datetime:
+    unreadable = incomplete(f"Date must be in ISO-8601 'basic format'. Got '{stamp[:40]}'.")
+    if _STAMP.fullmatch(stamp) is None:
+        raise unreadable
     try:
-        if _STAMP.fullmatch(stamp) is None:
-            raise ValueError
         return datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        raise incomplete(f"Date must be in ISO-8601 'basic format'. Got '{stamp[:40]}'.") from None
+    except ValueError:  # as 30 February
+        raise unreadable from None

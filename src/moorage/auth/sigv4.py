@@ -165,12 +165,12 @@ def check_signature(claim: Claim, request: SignedRequest, secret: Secret, keys: 
         Fault: SignatureDoesNotMatch.
     """
     canonical = sigv4.canonical_request(
-        request.method,
-        request.raw_path,
-        claim.signed_query,
-        request.headers,
-        claim.signed_headers,
-        request.body_sha256,
+        method=request.method,
+        raw_path=request.raw_path,
+        raw_query=claim.signed_query,
+        headers=request.headers,
+        signed_headers=claim.signed_headers,
+        payload_sha256=request.body_sha256,
     )
     scope = sigv4.credential_scope(claim.scope_date, claim.region, claim.service)
     key = keys.derive(claim.access_key_id, secret, claim.scope_date, claim.region, claim.service)

@@ -1,0 +1,1 @@
+"""The AWS wire: requests in, answers out, driven by the service models."""
