@@ -1,0 +1,102 @@
+"""Every way in which people write the helper into Git's configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from e2e_names import POWER_USER, NewPerson
+from person import AwsCli, Person
+from service_process import Service
+
+pytestmark = pytest.mark.needs("git")
+
+
+@pytest.fixture(scope="module")
+def key(service: Service) -> tuple[str, str]:
+    service.create_repository("forms")
+    return service.create_user("writer", POWER_USER)
+
+
+@pytest.fixture
+def writer(new_person: NewPerson, aws_cli: AwsCli) -> Person:
+    return new_person(aws_cli)
+
+
+@pytest.mark.parametrize(
+    ("profile", "options"),
+    [
+        ("CodeCommitProfile", "--profile CodeCommitProfile"),
+        ("My Profile", '--profile "My Profile"'),
+        ("X", "--profile=X"),
+    ],
+    ids=["named", "with a space", "with an equals sign"],
+)
+def test_a_named_profile_before_the_helper(
+    writer: Person, service: Service, key: tuple[str, str], profile: str, options: str
+) -> None:
+    writer.configure(key, profile=profile)
+    writer.use_the_guides_helper(options)
+    writer.ok("git", "ls-remote", service.url("forms"))
+
+
+def test_a_named_profile_where_the_guide_puts_it(
+    writer: Person, service: Service, key: tuple[str, str]
+) -> None:
+    writer.configure(key, profile="CodeCommitProfile")
+    line = "!aws --profile CodeCommitProfile codecommit credential-helper $@"
+    writer.git_global("credential.helper", line)
+    writer.git_global("credential.UseHttpPath", "true")
+    writer.ok("git", "ls-remote", service.url("forms"))
+
+
+def test_the_form_for_one_url_alone(writer: Person, service: Service, key: tuple[str, str]) -> None:
+    writer.configure(key, profile="CodeCommitProfile")
+    site = f"https://{service.host('us-east-2')}:{service.port}"
+    helper = "!aws --profile CodeCommitProfile codecommit credential-helper $@"
+    writer.git_global(f"credential.{site}.helper", helper)
+    writer.git_global(f"credential.{site}.UseHttpPath", "true")
+    writer.ok("git", "ls-remote", service.url("forms"))
+    writer.refused("git", "ls-remote", service.url("forms", "eu-west-1"))
+
+
+def test_the_form_for_the_whole_machine(writer: Person, service: Service, key: tuple[str, str]) -> None:
+    writer.configure(key)
+    del writer.env["GIT_CONFIG_NOSYSTEM"]
+    writer.env["GIT_CONFIG_SYSTEM"] = str(writer.home / "etc-gitconfig")
+    helper = "!aws codecommit credential-helper $@"
+    writer.ok("git", "config", "--system", "credential.helper", helper)
+    writer.ok("git", "config", "--system", "credential.UseHttpPath", "true")
+    writer.ok("git", "ls-remote", service.url("forms"))
+
+
+def test_two_users_on_two_clones(writer: Person, service: Service) -> None:
+    for user in ("anna", "bert"):
+        name = f"{user}-{writer.aws_cli.name}"
+        writer.configure(service.create_user(name, POWER_USER), profile=user)
+        service.create_repository(name)
+        clone = clone_of(writer, service.url(name), user)
+        writer.commit(clone)
+        writer.ok("git", "push", "--quiet", "origin", "HEAD:refs/heads/main", cwd=clone)
+        caller = service.client("iam").list_access_keys(UserName=name)["AccessKeyMetadata"][0]["AccessKeyId"]
+        said = writer.ok("sh", "-c", fill_line(service, name), cwd=clone)
+        assert f"username={caller}\n" in said
+
+
+def clone_of(person: Person, url: str, profile: str) -> Path:
+    """An empty repository with a remote and a helper of its own, as `--local` writes it."""
+    clone = person.home / profile
+    person.ok("git", "init", "--quiet", "--initial-branch", "main", str(clone))
+    helper = f"!aws codecommit --profile {profile} credential-helper $@"
+    person.ok("git", "config", "--local", "credential.helper", helper, cwd=clone)
+    person.ok("git", "config", "--local", "credential.UseHttpPath", "true", cwd=clone)
+    person.ok("git", "config", "--local", "user.name", profile, cwd=clone)
+    person.ok("git", "config", "--local", "user.email", f"{profile}@example.org", cwd=clone)
+    person.ok("git", "remote", "add", "origin", url, cwd=clone)
+    return clone
+
+
+def fill_line(service: Service, name: str) -> str:
+    host = f"{service.host('us-east-2')}:{service.port}"
+    return f"printf 'protocol=https\\nhost={host}\\npath=v1/repos/{name}\\n\\n' | git credential fill"
