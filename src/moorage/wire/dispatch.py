@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -29,7 +29,7 @@ class Target:
     """What an operation acts on, as a policy's Resource and Condition see it."""
 
     arn: str
-    context: Mapping[str, tuple[str, ...]] = NO_CONTEXT
+    context: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_CONTEXT)
 
 
 # Parsed requests are typed Any here so that handlers may name the TypedDict of their operation.
