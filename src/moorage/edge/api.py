@@ -1,0 +1,184 @@
+"""The AWS HTTP door: JSON 1.1 and Query. The only file that knows the order of an API call's stops."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+from starlette.responses import Response
+
+from moorage.auth.sigv4 import SignedRequest, mismatch
+from moorage.core import faults
+from moorage.core.arn import GLOBAL_REGIONS
+from moorage.core.clock import Clock, milliseconds
+from moorage.core.faults import Fault
+from moorage.core.principal import Caller, Principal
+from moorage.edge import audited, bodies, hosts, metrics
+from moorage.edge.threads import Threads
+from moorage.storage.access_keys import LastUse
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from moorage.auth.last_used import LastUses
+    from moorage.edge.hosts import Asked
+    from moorage.services.call import Call
+    from moorage.storage.audit_batch import AuditBatch
+    from moorage.wire.answers import Answer
+    from moorage.wire.dispatch import Operation, Service
+
+log = structlog.get_logger(__name__)
+
+# What AWS's own endpoints take, rounded up: a 6 MB file in base64, and a policy document.
+BODY_LIMITS = {"codecommit": 10 << 20}
+OTHER_BODY_LIMIT = 1 << 20
+
+
+class Authenticator(Protocol):
+    """Tells who signed a request, and for which region."""
+
+    def signed(self, request: SignedRequest, service: str, region: str | None) -> tuple[Principal, str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as it came in, with its body."""
+
+    scope: Scope
+    body: bytes
+    request_id: str
+
+    def header(self, name: bytes) -> str:
+        return hosts.header(self.scope, name).decode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiDoor:
+    """An ASGI app for the requests of `hosts.is_api`. `call` is the node's; callers are put in."""
+
+    services: Mapping[str, Service[Call]]
+    authenticator: Authenticator
+    call: Call
+    clock: Clock
+    audit: AuditBatch
+    last_uses: LastUses
+    threads: Threads = field(default_factory=Threads)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = str(uuid.uuid4())
+        service = hosts.service_of(scope, self.call.regions)
+        try:
+            body = await _whole(receive, BODY_LIMITS.get(service or "", OTHER_BODY_LIMIT))
+            received = Received(scope, body, request_id)
+            answer = await self.threads.run(lambda: self._answer(received))
+        except bodies.Disconnected:
+            return
+        except Fault as fault:
+            answer = self._refusal(service, fault, request_id)
+        scope["state"]["status"] = answer.status
+        response = Response(answer.body, answer.status)
+        response.raw_headers = [
+            *((name.lower().encode(), value.encode("latin-1", "replace")) for name, value in answer.headers),
+            (b"content-length", str(len(answer.body)).encode()),
+        ]
+        await response(scope, receive, send)
+
+    # --- in a thread -------------------------------------------------------------------------
+
+    def _answer(self, received: Received) -> Answer:
+        """Return the answer to a request; a bug becomes InternalFailure and a log line."""
+        service = hosts.service_of(received.scope, self.call.regions)
+        try:
+            asked = hosts.asked(received.scope, received.body, self.call.regions)
+            service = asked.service
+            return self._dispatched(received, asked)
+        except Fault as fault:
+            return self._refusal(service, fault, received.request_id)
+        except Exception:
+            log.exception("an API call failed", service=service, request_id=received.request_id)
+            failure = Fault(
+                faults.INTERNAL_FAILURE, "The service failed; its log has the reason.", status=500
+            )
+            return self._refusal(service, failure, received.request_id)
+
+    def _dispatched(self, received: Received, asked: Asked) -> Answer:
+        """The seven stops of an API call, in order."""
+        operation = self._operation(asked)
+        received.scope["state"]["operation"] = f"{asked.service}:{operation.name}"
+        caller = self._authenticated(received, asked)
+        call = replace(self.call, caller=caller)
+        resources: list[str] = []
+        try:
+            request = operation.parse(asked.message)
+            self._authorize(call, operation, request, resources)
+            result = operation.handle(call, request)
+            answer = operation.render(result, received.request_id)
+        except Fault as fault:
+            self.audit.add(audited.refusal(caller, operation.action, resources, fault))
+            raise
+        if audited.is_read(operation.name):
+            self.audit.add(audited.read(caller, operation.action, resources))
+        return answer
+
+    def _operation(self, asked: Asked) -> Operation[Call]:
+        service = self.services.get(asked.service)
+        if service is None:
+            raise Fault(faults.INVALID_ACTION, f"This server does not have {asked.service} yet.")
+        return service.find(asked.operation, asked.version)
+
+    def _authenticated(self, received: Received, asked: Asked) -> Caller:
+        scope = received.scope
+        signed = SignedRequest.of(
+            scope["method"], scope["raw_path"], scope["query_string"], scope["headers"], received.body
+        )
+        try:
+            principal, region = self.authenticator.signed(signed, asked.service, asked.region)
+            self._require_region(asked.service, region)
+        except Fault:
+            metrics.refused_logins.labels("api").inc()
+            raise
+        now = self.clock.now()
+        if principal.access_key_id is not None:
+            self.last_uses.note(principal.access_key_id, LastUse(milliseconds(now), asked.service, region))
+        client = scope.get("client") or ("", 0)
+        return Caller(
+            principal,
+            region,
+            received.request_id,
+            now,
+            source_ip=client[0],
+            secure_transport=scope["scheme"] == "https",
+            user_agent=received.header(b"user-agent"),
+        )
+
+    def _require_region(self, service: str, region: str) -> None:
+        """Refuse a signature for a region that is not served; IAM's are one for each partition."""
+        served = GLOBAL_REGIONS.values() if service == "iam" else self.call.regions
+        if region not in served:
+            raise mismatch(f"Credential should be scoped to a valid region, not '{region}'.")
+
+    def _authorize(
+        self, call: Call, operation: Operation[Call], request: Mapping[str, Any], resources: list[str]
+    ) -> None:
+        for target in operation.targets(call, request):
+            resources.append(target.arn)
+            call.gate.require(call.caller, operation.action, target.arn, target.context)
+
+    def _refusal(self, service: str | None, fault: Fault, request_id: str) -> Answer:
+        known = self.services.get(service or "") or self.services[hosts.NAMELESS]
+        return known.render_fault(fault, request_id)
+
+
+async def _whole(receive: Receive, limit_bytes: int) -> bytes:
+    """Return the body as it was sent: signatures cover it so."""
+    parts: list[bytes] = []
+    size = 0
+    async for piece in bodies.pieces(receive):
+        size += len(piece)
+        if size > limit_bytes:
+            raise bodies.too_large(limit_bytes)
+        parts.append(piece)
+    return b"".join(parts)
