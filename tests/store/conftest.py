@@ -232,7 +232,7 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def _made_bucket(endpoint: str) -> bool:
     """Create the bucket, which works once every part of SeaweedFS is up."""
-    import boto3  # type: ignore[import-untyped]  # it has no types of its own
+    import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 

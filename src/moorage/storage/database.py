@@ -31,7 +31,6 @@ _SQLITE_TRANSIENT = frozenset(
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_LOCKED,
         sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_READONLY,
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_CANTOPEN,
@@ -71,15 +70,17 @@ class Database:
             StorageRefused: it cannot be reached, or acknowledged changes could be lost in it.
         """
         parsed = engines.parse(url)
-        made = engines.build(parsed, busy_timeout_s)
-        kind = parsed.get_backend_name()
-        if kind == "postgresql":
-            try:
-                engines.require_durable_postgres(made.reading)
-            except OperationalError as error:
+        database = cls(parsed.get_backend_name(), engines.build(parsed, busy_timeout_s), busy_timeout_s)
+        try:
+            if database.kind == "postgresql":
+                engines.require_durable_postgres(database._engines.reading)
+        except BaseException as error:
+            database.close()
+            if isinstance(error, OperationalError):
                 shown = parsed.render_as_string(hide_password=True)
                 raise StorageRefused(f"The database {shown} cannot be reached: {error.orig}") from error
-        return cls(kind, made, busy_timeout_s)
+            raise
+        return database
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:

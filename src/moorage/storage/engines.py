@@ -135,7 +135,9 @@ def _use_wal(path: Path, busy_timeout_s: float) -> None:
     deadline = time.monotonic() + busy_timeout_s
     while True:
         try:
-            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            with contextlib.closing(
+                sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
+            ) as connection:
                 (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:

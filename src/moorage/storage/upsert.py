@@ -14,8 +14,7 @@ def insert_if_absent(connection: Connection, table: Table, values: Mapping[str, 
 
     On PostgreSQL this waits for another transaction that inserts the same row.
     """
-    if connection.dialect.name == "sqlite":
-        statement = sqlite.insert(table).values(values).on_conflict_do_nothing()
-        return connection.execute(statement).rowcount == 1
-    made = postgresql.insert(table).values(values).on_conflict_do_nothing()
-    return connection.execute(made).rowcount == 1
+    kind = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = kind(table).values(values).on_conflict_do_nothing()
+    # For an INSERT, SQLAlchemy forgets the driver's count unless it is told.
+    return connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1
