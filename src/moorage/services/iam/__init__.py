@@ -1,0 +1,31 @@
+"""IAM: users, access keys, groups and policies. Importing it registers the operations."""
+
+from __future__ import annotations
+
+from moorage.services.iam import (
+    access_keys,
+    attached_policies,
+    boundaries,
+    groups,
+    inline_policies,
+    policies,
+    policy_entities,
+    policy_versions,
+    user_tags,
+    users,
+)
+from moorage.services.iam.service import iam
+
+__all__ = [
+    "access_keys",
+    "attached_policies",
+    "boundaries",
+    "groups",
+    "iam",
+    "inline_policies",
+    "policies",
+    "policy_entities",
+    "policy_versions",
+    "user_tags",
+    "users",
+]
