@@ -21,7 +21,7 @@ from sqlalchemy import Connection, LargeBinary, Table, insert, select
 
 from moorage.core.faults import Fault
 from moorage.storage import tables
-from moorage.storage.blobs import DirectoryBlobs
+from moorage.storage.blobs_directory import DirectoryBlobs
 from moorage.storage.repositories import PackRow
 
 if TYPE_CHECKING:

@@ -44,7 +44,7 @@ _CONFIG = """\
 
 
 class WorkingCache:
-    """This node's cache folder, shared by all its worker processes."""
+    """The cache folder of one node, shared by all its worker processes."""
 
     def __init__(self, folder: Path, limit_bytes: int, blobs: BlobStore) -> None:
         self.folder = folder
@@ -57,6 +57,10 @@ class WorkingCache:
         folder = self.folder / "quarantine"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
+
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """Return a lock that one process of this node holds at a time: for work that takes much memory."""
+        return locks.held(self.folder / "locks" / "heavy", exclusive=True)
 
     def path(self, repository_id: str) -> Path:
         """Return where a repository's folder is, or would be."""

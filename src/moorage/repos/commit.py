@@ -113,7 +113,7 @@ def _in_the_way(
     for change in attempt.changes:
         if change.old != ZERO_ID or change.name in refused:
             continue
-        others = [name for name in rows.refs_in_the_way(connection, row.repository_id, change.name)]
+        others = rows.refs_in_the_way(connection, row.repository_id, change.name)
         others += [name for name in made if _nested(name, change.name) or _nested(change.name, name)]
         blocking = [name for name in others if name not in going]
         if blocking:

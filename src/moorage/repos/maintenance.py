@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from moorage.core import crash_points
 from moorage.git import commands
+from moorage.git.environment import allocation_limit
 from moorage.git.quarantine import Received
 from moorage.repos import sealed_packs
 from moorage.repos.opened import Opener, OpenRepository
@@ -36,7 +37,6 @@ MANY_PACKS = 20
 _GROWTH = 2
 
 _LEASE_MS = 30 * 60 * 1000
-_REPACK_SECONDS = 30 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,32 +139,25 @@ def rolled_up(packs: Sequence[PackRow]) -> list[PackRow]:
 def derive(path: Path, packs: Sequence[PackRow]) -> None:
     """Write multi-pack-index with bitmap and commit-graph for these packs of a cached repository."""
     names = "".join(f"pack-{pack.checksum}.idx\n" for pack in packs).encode()
+    memory = allocation_limit(largest_object_bytes=_largest(packs))
     commands.run(
-        "multi-pack-index",
-        ["write", "--bitmap", "--stdin-packs"],
-        repository=path,
-        stdin=names,
-        wall_s=_REPACK_SECONDS,
+        "multi-pack-index", "--bitmap", "--stdin-packs", at=path, stdin=names, allocation_bytes=memory
     )
-    commands.run(
-        "commit-graph",
-        ["write", "--reachable", "--changed-paths"],
-        repository=path,
-        wall_s=_REPACK_SECONDS,
-    )
+    commands.run("commit-graph", "--reachable", "--changed-paths", at=path, allocation_bytes=memory)
 
 
 def _packed(path: Path, packs: Sequence[PackRow], folder: Path) -> Received:
     names = "".join(f"pack-{pack.checksum}.pack\n" for pack in packs).encode()
     finished = commands.run(
         "pack-objects",
-        ["--stdin-packs", "--delta-base-offset", "-q", str(folder / "pack")],
-        repository=path,
+        "--stdin-packs",
+        operands=[str(folder / "pack")],
+        at=path,
         stdin=names,
-        wall_s=_REPACK_SECONDS,
+        allocation_bytes=allocation_limit(largest_object_bytes=_largest(packs)),
     )
-    if finished.returncode != 0:
-        raise RuntimeError(f"git pack-objects failed: {finished.stderr.decode(errors='replace')}")
+    if not finished.ok:
+        raise RuntimeError(f"git pack-objects failed: {finished.stopped or finished.stderr}")
     checksum = finished.stdout.decode().strip()
     pack = folder / f"pack-{checksum}.pack"
     return Received(
@@ -173,9 +166,12 @@ def _packed(path: Path, packs: Sequence[PackRow], folder: Path) -> Received:
         checksum=checksum,
         object_count=_object_count(pack),
         pack_bytes=pack.stat().st_size,
-        # An upper bound is what the limits of children ask for, and joining packs does not change it.
-        largest_object_bytes=max(each.largest_object_bytes for each in packs),
+        largest_object_bytes=_largest(packs),
     )
+
+
+def _largest(packs: Sequence[PackRow]) -> int:
+    return max((pack.largest_object_bytes for pack in packs), default=0)
 
 
 def _object_count(pack: Path) -> int:

@@ -27,7 +27,7 @@ _REMEMBERED = 10_000
 class Source(Protocol):
     """Where a response comes from: git's output, read in order, then closed."""
 
-    def read(self, size: int) -> bytes: ...
+    def read(self, size: int, /) -> bytes: ...
     def finish(self) -> bool:
         """Wait for the end; return whether git succeeded."""
         ...
@@ -105,8 +105,8 @@ class PreparedResponses:
                 if whole:
                     growing.path.replace(path)
                 else:
-                    source.abort()
                     growing.path.unlink(missing_ok=True)
+                    source.abort()
             with growing.changed:
                 growing.ended, growing.whole = True, whole
                 growing.changed.notify_all()

@@ -11,7 +11,7 @@ import contextlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from moorage.core import crash_points
 from moorage.core.faults import Fault
@@ -23,6 +23,7 @@ from moorage.repos.opened import Opener, OpenRepository
 from moorage.repos.push_rules import ATOMIC
 from moorage.storage import repositories as rows
 from moorage.storage.blobs import BlobMissing
+from moorage.storage.database import TransactionConflict
 from moorage.storage.repositories import RefChange, blob_key
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ class Publisher:
                 proposal = _without(opened, proposal, moved.reasons)
             except PacksRetired:
                 opened = self._opened_again(opened, proposal)
+            except TransactionConflict:
+                continue
             else:
                 return refused
         raise Fault("ServiceUnavailable", "The repository was being repacked; try again.", status=503)
@@ -175,8 +178,29 @@ class Publisher:
         fresh = self.opener.open(proposal.caller, opened.row)
         if proposal.quarantine is not None:
             with fresh.reading():
-                proposal.quarantine.require_connected(_tips(proposal.changes), known_tips(fresh))
+                require_connected(proposal.quarantine, proposal.changes, fresh)
         return fresh
+
+
+class Moving(Protocol):
+    """A ref that moves: an update as asked for, or a change about to be made."""
+
+    @property
+    def old(self) -> ObjectId: ...
+    @property
+    def new(self) -> ObjectId: ...
+
+
+def require_connected(quarantine: Quarantine, moving: Sequence[Moving], opened: OpenRepository) -> None:
+    """Refuse objects that are not whole, looking first from what the push most likely builds on.
+
+    Raises:
+        Fault: something that a new tip reaches is neither in the quarantine nor in the repository.
+    """
+    refs = opened.snapshot
+    likely = {refs.ref((refs.row.default_branch or "").encode())} | {each.old for each in moving}
+    known = likely & set(known_tips(opened))
+    quarantine.require_connected(_tips(moving), [tip for tip in known if tip], lambda: known_tips(opened))
 
 
 def known_tips(opened: OpenRepository) -> list[ObjectId]:
@@ -184,7 +208,7 @@ def known_tips(opened: OpenRepository) -> list[ObjectId]:
     return [ref.object_id for ref in opened.snapshot.refs.refs]
 
 
-def _tips(changes: Sequence[RefChange]) -> list[ObjectId]:
+def _tips(changes: Sequence[Moving]) -> list[ObjectId]:
     return [change.new for change in changes if change.new != ZERO_ID]
 
 

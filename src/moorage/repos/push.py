@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from moorage.auth.gate import Gate, refusal
 from moorage.core import crash_points
-from moorage.core.faults import ACCESS_DENIED, Fault
+from moorage.core.faults import Fault
 from moorage.core.names import ZERO_ID, ObjectId
 from moorage.core.principal import Caller
-from moorage.git.quarantine import Limits, Quarantine
+from moorage.git.quarantine import Quarantine, ReceiveLimits
 from moorage.repos import push_rules
+from moorage.repos.access import PUSH
 from moorage.repos.opened import OpenRepository
-from moorage.repos.publish import Proposal, Publisher, known_tips
+from moorage.repos.publish import Proposal, Publisher, known_tips, require_connected
 from moorage.storage.repositories import RefChange
 
 if TYPE_CHECKING:
-    from moorage.auth.gate import Gate
     from moorage.git.quarantine import Received
     from moorage.git.receive_pack import PushRequest, RefUpdate
 
@@ -46,7 +48,7 @@ class Push:
     context: Mapping[str, tuple[str, ...]]
     signature_hash: str | None = None
 
-    def run(self, request: PushRequest, pack: Iterator[bytes], limits: Limits) -> PushOutcome:
+    def run(self, request: PushRequest, pack: Iterator[bytes], limits: ReceiveLimits) -> PushOutcome:
         """Take a push.
 
         Nothing is unpacked for a push that is wholly refused, and what is refused leaves nothing
@@ -56,7 +58,7 @@ class Push:
             Fault: the push as a whole could not be taken; nothing moved.
         """
         started_at_ms = self.publisher.started()
-        refused = push_rules.refusals(request.updates, self.opened.snapshot, self._authorize)
+        refused = push_rules.refusals(request.updates, self.opened.snapshot, self._authorize())
         if request.atomic:
             refused = push_rules.with_atomic(request.updates, refused)
         accepted = [update for update in request.updates if update.name not in refused]
@@ -80,7 +82,7 @@ class Push:
                 self.opened,
                 Proposal(
                     self.caller,
-                    "codecommit:GitPush",
+                    PUSH,
                     _changes(quarantine, accepted),
                     started_at_ms,
                     atomic=request.atomic,
@@ -91,19 +93,33 @@ class Push:
             )
         return PushOutcome(refused)
 
-    def _authorize(self, name: bytes) -> None:
-        context = {**self.context, "codecommit:References": (name.decode(),)}
-        decision = self.gate.decide(self.caller, "codecommit:GitPush", self.opened.row.arn, context)
-        if not decision.allowed:
-            raise Fault(ACCESS_DENIED, self.gate.why(self.caller, decision), status=403)
+    def _authorize(self) -> push_rules.Authorize:
+        """Return the check of one ref's name: policies are read once for all refs of the push."""
+        permissions = self.gate.of(self.caller)
+        arn = self.opened.row.arn
+
+        def authorize(name: bytes) -> None:
+            context = {**self.context, "codecommit:References": (name.decode(),)}
+            decision = permissions.decide(PUSH, arn, context)
+            if not decision.allowed:
+                raise refusal(decision, permissions.access(PUSH, arn, context))
+
+        return authorize
+
+    def _quarantine(self, path: Path) -> Quarantine:
+        return Quarantine(
+            self.opened.cache.quarantine,
+            path / "objects",
+            largest_live_bytes=self.opened.snapshot.largest_object_bytes,
+        )
 
     def _received(
-        self, quarantine: Quarantine, request: PushRequest, pack: Iterator[bytes], limits: Limits
+        self, quarantine: Quarantine, request: PushRequest, pack: Iterator[bytes], limits: ReceiveLimits
     ) -> Received | None:
         """Unpack what the client sent: it sends a pack as soon as one ref is not deleted."""
-        if all(update.new == ZERO_ID for update in request.updates):
+        if not request.brings_pack:
             return None
-        received = quarantine.receive(pack, limits)
+        received = quarantine.receive(pack, limits, heavy=self.opened.cache.alone)
         crash_points.passing("received")
         return received
 
@@ -121,22 +137,16 @@ class Push:
                 broken[update.name] = NOT_A_COMMIT
         whole = [update for update in standing if update.name not in broken]
         reason = SHALLOW if shallow else MISSING_OBJECTS
-        known = known_tips(self.opened)
-        if _connected(quarantine, whole, known):
+        if self._connected(quarantine, whole):
             return broken
-        return broken | {
-            update.name: reason for update in whole if not _connected(quarantine, [update], known)
-        }
+        return broken | {update.name: reason for update in whole if not self._connected(quarantine, [update])}
 
-
-def _connected(quarantine: Quarantine, updates: Sequence[RefUpdate], known: Sequence[ObjectId]) -> bool:
-    if not updates:
+    def _connected(self, quarantine: Quarantine, updates: Sequence[RefUpdate]) -> bool:
+        try:
+            require_connected(quarantine, updates, self.opened)
+        except Fault:
+            return False
         return True
-    try:
-        quarantine.require_connected(_tips(updates), known)
-    except Fault:
-        return False
-    return True
 
 
 def _tips(updates: Sequence[RefUpdate]) -> list[ObjectId]:
@@ -147,4 +157,11 @@ def _changes(quarantine: Quarantine, updates: Sequence[RefUpdate]) -> tuple[RefC
     """Turn updates into changes, annotated tags peeled; one that moves nothing is left out."""
     moving = [update for update in updates if update.old != update.new]
     peeled = quarantine.peel(_tips(moving))
-    return tuple(RefChange(update.name, update.old, update.new, peeled.get(update.new)) for update in moving)
+    return tuple(
+        RefChange(update.name, update.old, update.new, _unless_itself(update.new, peeled.get(update.new)))
+        for update in moving
+    )
+
+
+def _unless_itself(name: ObjectId, peeled: ObjectId | None) -> ObjectId | None:
+    return None if peeled == name else peeled

@@ -46,7 +46,7 @@ def _refusal(update: RefUpdate, snapshot: Snapshot, authorize: Authorize) -> str
         ref_names.require_pushable(update.name)
         authorize(update.name)
     except Fault as fault:
-        return fault.message
+        return str(fault.detail.get("why", fault.message))
     if update.new == ZERO_ID and update.name.decode() == snapshot.row.default_branch:
         return DEFAULT_BRANCH
     if (snapshot.ref(update.name) or ZERO_ID) != update.old:

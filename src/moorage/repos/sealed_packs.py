@@ -76,9 +76,12 @@ def fetch_blob(blobs: BlobStore, key: str, data_key: DataKey, target: Path) -> N
         BlobMissing: the store has no such blob.
         BlobTampered: it is not what was sealed under this key.
     """
-    with blobs.get(key) as sealed, target.open("wb") as plain:
-        with streams.open_stream(sealed, data_key, key.encode()) as content:
-            shutil.copyfileobj(content, plain, _PIECE_BYTES)
+    with (
+        blobs.get(key) as sealed,
+        target.open("wb") as plain,
+        streams.open_stream(sealed, data_key, key.encode()) as content,
+    ):
+        shutil.copyfileobj(content, plain, _PIECE_BYTES)
 
 
 def digest(blobs: BlobStore, key: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left, insort
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -115,7 +116,7 @@ def _ref(row: RefRow) -> Ref:
     return Ref(row.name, row.object_id, row.peeled_id)
 
 
-def _spliced(refs: list[Ref], changed: dict[bytes, RefRow | None]) -> list[Ref]:
+def _spliced(refs: Sequence[Ref], changed: dict[bytes, RefRow | None]) -> list[Ref]:
     spliced = [ref for ref in refs if ref.name not in changed]
     for found in changed.values():
         if found is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from moorage.core.faults import Fault
 from moorage.git import commands
+from moorage.git.environment import allocation_limit
 from moorage.repos import sealed_packs
 from moorage.repos.cache import WorkingCache
 from moorage.repos.opened import Opener, OpenRepository
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from moorage.storage.blobs import BlobStore
     from moorage.storage.database import Database
     from moorage.storage.repositories import PackRow
-
-_FSCK_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class Verifier:
         try:
             cache = WorkingCache(folder, 1 << 62, self.blobs)
             with cache.reading(opened.snapshot, opened.data_key) as path:
-                yield from _fsck(path)
+                yield from _fsck(path, opened)
                 yield from _ref_problems(path, opened, "the refs rebuilt from the rows")
         except Fault as fault:
             yield f"{fault.code}: {fault.message}"
@@ -97,15 +96,16 @@ class Verifier:
                 yield from _ref_problems(path, opened, "the working cache's refs")
 
 
-def _fsck(path: Path) -> Iterator[str]:
-    finished = commands.run("fsck", ["--full", "--no-dangling"], repository=path, wall_s=_FSCK_SECONDS)
-    if finished.returncode != 0:
-        output = (finished.stdout + finished.stderr).decode(errors="replace")
+def _fsck(path: Path, opened: OpenRepository) -> Iterator[str]:
+    memory = allocation_limit(largest_object_bytes=opened.snapshot.largest_object_bytes)
+    finished = commands.run("fsck", "--full", "--no-dangling", at=path, allocation_bytes=memory)
+    if not finished.ok:
+        output = finished.stdout.decode(errors="replace") + (finished.stopped or finished.stderr)
         yield from (f"git fsck: {line}" for line in output.splitlines() if line.strip())
 
 
 def _ref_problems(path: Path, opened: OpenRepository, what: str) -> Iterator[str]:
-    finished = commands.run("for-each-ref", ["--format=%(objectname) %(refname)"], repository=path)
+    finished = commands.run("for-each-ref", "--format=%(objectname) %(refname)", at=path)
     there = set(finished.stdout.splitlines())
     rows_say = {b"%s %s" % (ref.object_id.encode(), ref.name) for ref in opened.snapshot.refs.refs}
     for line in sorted(there ^ rows_say):

@@ -17,7 +17,7 @@ class Pieces:
         self.go = threading.Semaphore(0 if held else 1000)
         self.aborted = threading.Event()
 
-    def read(self, size: int) -> bytes:
+    def read(self, _size: int) -> bytes:
         self.go.acquire()
         return self.pieces.pop(0) if self.pieces else b""
 

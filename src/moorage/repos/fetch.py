@@ -1,0 +1,139 @@
+"""Serving a fetch: stock `git upload-pack` on the cache, or a response prepared before."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Protocol
+
+from moorage.git import commands
+from moorage.git.environment import allocation_limit
+from moorage.repos.opened import OpenRepository
+from moorage.repos.prepared import PreparedResponses
+
+if TYPE_CHECKING:
+    from moorage.git.children import Child
+    from moorage.git.fetch_request import FetchRequest
+
+
+class Stream(Protocol):
+    """Bytes for one client. `read` blocks; b"" is the end. `close` may come at any time."""
+
+    def read(self) -> bytes: ...
+    def close(self) -> None: ...
+
+
+_PIECE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Fetches:
+    """Answers fetches of opened repositories."""
+
+    prepared: PreparedResponses
+
+    def open(self, opened: OpenRepository, request: FetchRequest, body: bytes, protocol: str) -> Stream:
+        """Return the answer to a fetch, as a stream.
+
+        `body` is the request as git wants it on its standard input, `protocol` what goes into
+        GIT_PROTOCOL ("" for version 0).
+        """
+        with ExitStack() as stack:
+            path = stack.enter_context(opened.reading())
+
+            def start() -> _GitOutput:
+                # The output may outlive this request: it holds the repository by itself.
+                held = ExitStack()
+                held.enter_context(opened.reading())
+                return _GitOutput(opened, path, body, protocol, held)
+
+            if request.cache_key is not None and self.prepared.worth_keeping(
+                path, request.cache_key, at_once=request.is_clone
+            ):
+                stream = self.prepared.open(path, request.cache_key, start)
+                return _Held(stream, stack.pop_all())
+            return _Direct(start())
+
+
+class _GitOutput:
+    """The output of one upload-pack child, which it reaps; a `prepared.Source`."""
+
+    def __init__(
+        self, opened: OpenRepository, path: Path, body: bytes, protocol: str, held: ExitStack
+    ) -> None:
+        self._held = held
+        try:
+            self._child = _spawn(opened, path, body, protocol)
+        except BaseException:
+            held.close()
+            raise
+
+    def read(self, size: int) -> bytes:
+        assert self._child.stdout is not None
+        return self._child.stdout.read(size)
+
+    def finish(self) -> bool:
+        succeeded = self._child.wait() == 0
+        self.abort()
+        return succeeded
+
+    def abort(self) -> None:
+        self._child.close()
+        self._held.close()
+
+
+class _Direct:
+    """Git's output, straight to one client."""
+
+    def __init__(self, output: _GitOutput) -> None:
+        self._output = output
+
+    def read(self) -> bytes:
+        piece = self._output.read(_PIECE_BYTES)
+        if not piece and not self._output.finish():
+            raise ConnectionError("git could not finish this response")
+        return piece
+
+    def close(self) -> None:
+        self._output.abort()
+
+
+class _Held:
+    """A prepared response, and the hold on the repository whose folder has its file."""
+
+    def __init__(self, stream: Stream, held: ExitStack) -> None:
+        self._stream = stream
+        self._held = held
+
+    def read(self) -> bytes:
+        return self._stream.read()
+
+    def close(self) -> None:
+        with self._held:
+            self._stream.close()
+
+
+def _spawn(opened: OpenRepository, path: Path, body: bytes, protocol: str) -> Child:
+    with _as_file(body) as stdin:
+        return commands.spawn(
+            "upload-pack",
+            "--stateless-rpc",
+            operands=["."],
+            at=path,
+            stdin=stdin,
+            allocation_bytes=allocation_limit(largest_object_bytes=opened.snapshot.largest_object_bytes),
+            protocol=protocol or None,
+        )
+
+
+@contextlib.contextmanager
+def _as_file(body: bytes) -> Iterator[IO[bytes]]:
+    """Give the request as a file: git may read it as late as it likes, and nobody has to feed it."""
+    with tempfile.TemporaryFile() as file:
+        file.write(body)
+        file.seek(0)
+        yield file

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from codecommit_at_hand import git
+from moorage.repos import backup
+from moorage.repos.cache import WorkingCache
+from moorage.repos.maintenance import Maintenance, rolled_up
+from moorage.repos.verify import Verifier
+from moorage.storage.blobs_directory import DirectoryBlobs
+from moorage.storage.database import Database
+from moorage.storage.repositories import PackRow
+from repository_at_hand import Node
+
+MAIN = "refs/heads/main"
+
+
+def many_pushes(node: Node, local: Path, number: int) -> None:
+    for _ in range(number):
+        git(local, "commit", "--quiet", "--allow-empty", "--message", "one more")
+        assert node.push("Demo", local, {MAIN: "main"}).refused == {}
+
+
+def maintenance(node: Node) -> Maintenance:
+    return Maintenance(node.database, node.blobs, node.opener, "this node", many_packs=5)
+
+
+def pack_of(objects: int) -> PackRow:
+    return PackRow(f"p{objects}", "r", "c", "push", objects, 1, 1, 1, "", "", 1)
+
+
+@pytest.mark.parametrize(
+    ("counts", "joined"),
+    [
+        ([1, 2, 4, 8], []),
+        ([1, 1], [1, 1]),
+        ([3, 3, 3, 1000], [3, 3, 3]),
+        ([1, 1, 3, 100], [1, 1, 3]),
+        ([5, 1000, 1001], [5, 1000, 1001]),
+    ],
+)
+def test_the_packs_joined_leave_a_geometric_progression(counts: list[int], joined: list[int]) -> None:
+    assert [pack.object_count for pack in rolled_up([pack_of(count) for count in counts])] == joined
+
+
+def test_many_packs_become_few_and_nothing_is_lost(node: Node, local: Path, tmp_path: Path) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    many_pushes(node, local, 6)
+    assert maintenance(node).run() == 1
+    fresh = node.beside(tmp_path / "fresh").open("Demo")
+    assert len(fresh.snapshot.packs) < 4
+    with fresh.reading() as path:
+        git(path, "fsck", "--full")
+        assert git(path, "rev-parse", MAIN) == git(local, "rev-parse", "main")
+
+
+def test_a_repository_with_few_packs_is_left_alone(node: Node, local: Path) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    assert maintenance(node).run() == 0
+
+
+def test_git_gets_a_bitmap_and_a_commit_graph(node: Node, local: Path) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    many_pushes(node, local, 6)
+    maintenance(node).run()
+    folder = node.cache.path(node.open("Demo").row.repository_id) / "objects"
+    assert list((folder / "pack").glob("multi-pack-index-*.bitmap"))
+    assert (folder / "info" / "commit-graph").exists()
+
+
+def test_a_push_that_leaned_on_packs_replaced_meanwhile_checks_again_and_succeeds(
+    node: Node, local: Path
+) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    many_pushes(node, local, 6)
+    before = node.open("Demo")
+    maintenance(node).run()
+    git(local, "commit", "--quiet", "--allow-empty", "--message", "late")
+    assert node.push("Demo", local, {MAIN: "main"}, opened=before).refused == {}
+    assert node.refs("Demo") == {MAIN: git(local, "rev-parse", "main")}
+
+
+def test_only_one_node_repacks_at_a_time(node: Node, local: Path) -> None:
+    from moorage.storage import leases
+
+    node.push("Demo", local, {MAIN: "main"})
+    many_pushes(node, local, 6)
+    repository_id = node.open("Demo").row.repository_id
+    with node.database.write() as connection:
+        now_ms = node.database.now_ms(connection)
+        held = leases.acquire(
+            connection, f"repack:{repository_id}", "another node", now_ms=now_ms, duration_ms=60_000
+        )
+    assert held is not None
+    assert not maintenance(node).repack(repository_id)
+
+
+def verifier(node: Node, scratch: Path) -> Verifier:
+    scratch.mkdir(exist_ok=True)
+    return Verifier(node.database, node.blobs, node.opener, scratch)
+
+
+def problems(node: Node, scratch: Path) -> list[str]:
+    checker = verifier(node, scratch)
+    return [finding.problem for each in checker.repository_ids() for finding in checker.findings(each)]
+
+
+def test_verify_finds_nothing_where_all_is_well(node: Node, local: Path, tmp_path: Path) -> None:
+    node.push("Demo", local, {MAIN: "main", "refs/tags/v1": "main"})
+    assert problems(node, tmp_path / "scratch") == []
+
+
+def test_verify_names_a_blob_that_is_missing(node: Node, local: Path, tmp_path: Path) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    (pack,) = node.open("Demo").snapshot.packs
+    node.blobs.delete(pack.index_key)
+    assert problems(node, tmp_path / "scratch") == [f"blob {pack.index_key} is missing"]
+
+
+def test_verify_names_a_blob_with_a_flipped_bit(node: Node, local: Path, tmp_path: Path) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    (pack,) = node.open("Demo").snapshot.packs
+    flip_a_bit(tmp_path / "blobs" / pack.pack_key)
+    (problem,) = problems(node, tmp_path / "scratch")
+    assert problem.startswith(f"blob {pack.pack_key} was changed")
+
+
+def test_verify_sees_a_cache_whose_refs_differ_from_the_rows(node: Node, local: Path, tmp_path: Path) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    opened = node.open("Demo")
+    with opened.reading() as path:
+        (path / MAIN).parent.mkdir(parents=True, exist_ok=True)
+        (path / MAIN).write_text(git(local, "rev-parse", "main~1") + "\n")
+    assert len(problems(node, tmp_path / "scratch")) == 2
+
+
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.chmod(0o600)
+    file.write_bytes(content)
+
+
+def ignore(_done: int, _all: int) -> None:
+    pass
+
+
+def test_a_backup_restores_into_an_empty_installation(node: Node, local: Path, tmp_path: Path) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    many_pushes(node, local, 6)
+    maintenance(node).run()
+    saved = backup.backup(node.database, node.blobs, tmp_path / "backup", ignore)
+    database = Database.open(f"sqlite:///{tmp_path}/restored.db")
+    database.migrate()
+    blobs = DirectoryBlobs(tmp_path / "restored-blobs")
+    assert backup.restore(database, blobs, tmp_path / "backup", ignore) == saved
+    restored = Node(**{**vars(node), "database": database, "blobs": blobs}).beside(tmp_path / "new")
+    assert restored.refs("Demo") == node.refs("Demo")
+    assert problems(restored, tmp_path / "scratch") == []
+    database.close()
+
+
+def test_a_second_backup_copies_only_what_is_new(node: Node, local: Path, tmp_path: Path) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    backup.backup(node.database, node.blobs, tmp_path / "backup", ignore)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "backup" / "blobs").rglob("*.pack")}
+    many_pushes(node, local, 1)
+    backup.backup(node.database, node.blobs, tmp_path / "backup", ignore)
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "backup" / "blobs").rglob("*.pack")}
+    assert len(after) == 2
+    assert before.items() <= after.items()
+
+
+def test_no_blob_of_a_backup_can_be_read_without_the_root_key(
+    node: Node, local: Path, tmp_path: Path
+) -> None:
+    (local / "canary.txt").write_text("CANARY-IN-PLAIN-SIGHT" * 100)
+    git(local, "add", "canary.txt")
+    git(local, "-c", "core.compression=0", "commit", "--quiet", "--message", "canary")
+    node.push("Demo", local, {MAIN: "main"})
+    backup.backup(node.database, node.blobs, tmp_path / "backup", ignore)
+    saved = b"".join(path.read_bytes() for path in (tmp_path / "backup").rglob("*") if path.is_file())
+    assert b"CANARY" not in saved
+    assert b"PACK\0\0\0\2" not in saved
+
+
+def test_the_cache_forgets_what_is_used_least_when_it_is_full(
+    node: Node, local: Path, tmp_path: Path
+) -> None:
+    node.repositories.create(node.caller, "Other")
+    node.push("Demo", local, {MAIN: "main"})
+    node.push("Other", local, {MAIN: "main"})
+    demo, other = (node.open(name).row.repository_id for name in ("Demo", "Other"))
+    (node.cache.path(demo) / "generation").touch()
+    files = (node.cache.folder / "repositories").rglob("*")
+    kept = sum(file.stat().st_size for file in files if file.is_file())
+    small = WorkingCache(node.cache.folder, kept - 1, node.blobs)
+    assert small.evict() > 0
+    assert node.cache.path(demo).exists()
+    assert not node.cache.path(other).exists()
+
+
+def test_what_is_being_read_is_never_evicted(node: Node, local: Path) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    with node.open("Demo").reading() as path:
+        assert WorkingCache(node.cache.folder, 0, node.blobs).evict() == 0
+        assert path.exists()
+
+
+def test_a_cache_deleted_under_the_service_is_filled_again(node: Node, local: Path, tmp_path: Path) -> None:
+    import shutil
+
+    node.push("Demo", local, {MAIN: "main"})
+    shutil.rmtree(node.cache.folder)
+    with node.open("Demo").reading() as path:
+        assert git(path, "rev-parse", MAIN) == git(local, "rev-parse", "main")
+
+
+def test_a_cache_that_lost_one_pack_is_filled_again(node: Node, local: Path) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    with node.open("Demo").reading() as path:
+        for pack in (path / "objects" / "pack").glob("*.pack"):
+            pack.unlink()
+    with node.open("Demo").reading() as path:
+        git(path, "fsck", "--full")
