@@ -170,10 +170,15 @@ def host_without_port(host: str) -> str:
     return host.partition(":")[0]
 
 
-def git_string_to_sign(host: str, path: str, *, time: str, region: str) -> str:
-    """Return what a Git password signs at `time` (YYYYMMDDTHHMMSS, UTC, no Z)."""
-    canonical = f"GIT\n{path}\n\nhost:{host}\n\nhost\n"
-    return string_to_sign(time, credential_scope(time[:8], region, GIT_SERVICE), canonical)
+def git_canonical_sha256(host: str, path: str) -> str:
+    """Return the SHA-256, in hex, of the canonical request that a Git password signs."""
+    return sha256_hex(encode(f"GIT\n{path}\n\nhost:{host}\n\nhost\n"))
+
+
+def git_string_to_sign(canonical_sha256: str, *, time: str, region: str) -> str:
+    """Return what a Git password signs at `time` (YYYYMMDDTHHMMSS, UTC, without the Z)."""
+    scope = credential_scope(time[:8], region, GIT_SERVICE)
+    return f"{ALGORITHM}\n{time}\n{scope}\n{canonical_sha256}"
 
 
 def git_password(host: str, path: str, *, secret: str, region: str, now: datetime) -> str:
@@ -197,4 +202,5 @@ def git_password(host: str, path: str, *, secret: str, region: str, now: datetim
         f"T{moment.tm_hour:02d}{moment.tm_min:02d}{moment.tm_sec:02d}"
     )
     key = signing_key(secret, time[:8], region, GIT_SERVICE)
-    return f"{time}Z{sign(key, git_string_to_sign(host, path, time=time, region=region))}"
+    text = git_string_to_sign(git_canonical_sha256(host, path), time=time, region=region)
+    return f"{time}Z{sign(key, text)}"
