@@ -89,5 +89,5 @@ def push_report(
     results: Sequence[RefResult], request: PushRequest, *, unpack: str = "ok", messages: Sequence[str] = ()
 ) -> Response:
     """Return what became of each ref."""
-    report = receive_pack.report_status(results, unpack, request.capabilities, messages)
+    report = receive_pack.report_status(results, request.capabilities, unpack=unpack, messages=messages)
     return answer(report, "git-receive-pack", "result")

@@ -48,7 +48,9 @@ class Push:
     context: Mapping[str, tuple[str, ...]]
     signature_hash: str | None = None
 
-    def run(self, request: PushRequest, pack: Iterator[bytes], limits: ReceiveLimits) -> PushOutcome:
+    def run(
+        self, request: PushRequest, pack: Iterator[bytes], limits: ReceiveLimits | None = None
+    ) -> PushOutcome:
         """Take a push.
 
         Nothing is unpacked for a push that is wholly refused, and what is refused leaves nothing
@@ -114,7 +116,11 @@ class Push:
         )
 
     def _received(
-        self, quarantine: Quarantine, request: PushRequest, pack: Iterator[bytes], limits: ReceiveLimits
+        self,
+        quarantine: Quarantine,
+        request: PushRequest,
+        pack: Iterator[bytes],
+        limits: ReceiveLimits | None,
     ) -> Received | None:
         """Unpack what the client sent: it sends a pack as soon as one ref is not deleted."""
         if not request.brings_pack:
