@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from moorage.services.iam import answers, quotas, refusals, targets
 from moorage.services.iam.changes import change, now_ms
+from moorage.services.iam.pages import paged
 from moorage.services.iam.service import Answer, Request, iam
 from moorage.services.iam.subjects import user_or_self
 from moorage.storage import access_keys, users
@@ -48,7 +49,15 @@ def list_access_keys(call: Call, request: Request) -> Answer:
         user = user_or_self(connection, call.caller, request)
         found = access_keys.of_owner(connection, call.caller.account_id, _id_of(user))
     name = None if user is None else user.name
-    return {"AccessKeyMetadata": [answers.access_key(row, name) for row in found]}
+    return paged(
+        call,
+        "ListAccessKeys",
+        request,
+        "AccessKeyMetadata",
+        found,
+        key=lambda row: f"{row.created_at_ms:020} {row.access_key_id}",
+        shown=lambda row: answers.access_key(row, name),
+    )
 
 
 @iam.operation("UpdateAccessKey", resource=targets.named_user)

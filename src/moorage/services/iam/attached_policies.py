@@ -10,6 +10,7 @@ from moorage.core.faults import Fault
 from moorage.services.iam import quotas, refusals, targets
 from moorage.services.iam.changes import change, now_ms
 from moorage.services.iam.managed import is_attachable
+from moorage.services.iam.pages import itself, paged
 from moorage.services.iam.service import Answer, Request, iam
 from moorage.services.iam.subjects import named_group, named_user
 from moorage.storage import attachments, identities
@@ -70,7 +71,7 @@ def list_attached_user_policies(call: Call, request: Request) -> Answer:
     with call.database.read() as connection:
         user = named_user(connection, call.caller, request["UserName"])
         found = attachments.attached(connection, user.user_id)
-    return _shown(found, request)
+    return _page(call, "ListAttachedUserPolicies", request, found)
 
 
 @iam.operation("ListAttachedGroupPolicies", resource=targets.named_group)
@@ -78,14 +79,18 @@ def list_attached_group_policies(call: Call, request: Request) -> Answer:
     with call.database.read() as connection:
         group = named_group(connection, call.caller, request["GroupName"])
         found = attachments.attached(connection, group.group_id)
-    return _shown(found, request)
+    return _page(call, "ListAttachedGroupPolicies", request, found)
 
 
-def _shown(arns: list[str], request: Request) -> Answer:
+def _page(call: Call, operation: str, request: Request, arns: list[str]) -> Answer:
     prefix = request.get("PathPrefix", "/")
-    shown = []
-    for arn in arns:
-        path, _, name = arn.partition(":policy")[2].rpartition("/")
-        if f"{path}/".startswith(prefix):
-            shown.append({"PolicyName": name, "PolicyArn": arn})
-    return {"AttachedPolicies": shown}
+    under = [arn for arn in arns if _path(arn).startswith(prefix)]
+    return paged(call, operation, request, "AttachedPolicies", under, key=itself, shown=_shown)
+
+
+def _path(arn: str) -> str:
+    return arn.partition(":policy")[2].rpartition("/")[0] + "/"
+
+
+def _shown(arn: str) -> Answer:
+    return {"PolicyName": arn.rpartition("/")[2], "PolicyArn": arn}

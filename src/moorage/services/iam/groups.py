@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from moorage.core.arn import iam_arn
 from moorage.services.iam import answers, quotas, refusals, targets
 from moorage.services.iam.changes import change, now_ms
+from moorage.services.iam.pages import by_name, paged
 from moorage.services.iam.service import Answer, Request, iam
 from moorage.services.iam.subjects import named_group, named_user
 from moorage.storage import attachments, groups
 
 if TYPE_CHECKING:
     from moorage.services.call import Call
+    from moorage.storage.groups import GroupRow
 
 
 @iam.operation("CreateGroup", resource=targets.new_group)
@@ -38,17 +40,23 @@ def get_group(call: Call, request: Request) -> Answer:
     with call.database.read() as connection:
         group = named_group(connection, call.caller, request["GroupName"])
         members = groups.members(connection, group.group_id)
-    return {
-        "Group": answers.group(group, partition),
-        "Users": [answers.user(row, partition) for row in members],
-    }
+    users = paged(
+        call,
+        "GetGroup",
+        request,
+        "Users",
+        members,
+        key=by_name,
+        shown=lambda row: answers.user(row, partition),
+    )
+    return {"Group": answers.group(group, partition), **users}
 
 
 @iam.operation("ListGroups", resource=targets.everything_of_kind("group"))
 def list_groups(call: Call, request: Request) -> Answer:
     with call.database.read() as connection:
         found = groups.listing(connection, call.caller.account_id, request.get("PathPrefix", "/"))
-    return {"Groups": [answers.group(row, call.caller.partition) for row in found]}
+    return _page(call, "ListGroups", request, found)
 
 
 @iam.operation("UpdateGroup", resource=targets.both_group_names)
@@ -103,4 +111,16 @@ def list_groups_for_user(call: Call, request: Request) -> Answer:
     with call.database.read() as connection:
         user = named_user(connection, call.caller, request["UserName"])
         found = groups.of_user(connection, user.user_id)
-    return {"Groups": [answers.group(row, call.caller.partition) for row in found]}
+    return _page(call, "ListGroupsForUser", request, found)
+
+
+def _page(call: Call, operation: str, request: Request, found: list[GroupRow]) -> Answer:
+    return paged(
+        call,
+        operation,
+        request,
+        "Groups",
+        found,
+        key=by_name,
+        shown=lambda row: answers.group(row, call.caller.partition),
+    )

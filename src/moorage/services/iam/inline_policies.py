@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from moorage.services.iam import answers, documents, quotas, refusals, targets
 from moorage.services.iam.changes import change
+from moorage.services.iam.pages import itself, paged
 from moorage.services.iam.service import Answer, Request, iam
 from moorage.services.iam.subjects import named_group, named_user
 from moorage.storage import attachments
@@ -81,14 +82,16 @@ def _document(connection: Connection, owner_id: str, kind: str, name: str) -> st
 def list_user_policies(call: Call, request: Request) -> Answer:
     with call.database.read() as connection:
         user = named_user(connection, call.caller, request["UserName"])
-        return {"PolicyNames": [row.name for row in attachments.inline(connection, user.user_id)]}
+        names = [row.name for row in attachments.inline(connection, user.user_id)]
+    return paged(call, "ListUserPolicies", request, "PolicyNames", names, key=itself, shown=itself)
 
 
 @iam.operation("ListGroupPolicies", resource=targets.named_group)
 def list_group_policies(call: Call, request: Request) -> Answer:
     with call.database.read() as connection:
         group = named_group(connection, call.caller, request["GroupName"])
-        return {"PolicyNames": [row.name for row in attachments.inline(connection, group.group_id)]}
+        names = [row.name for row in attachments.inline(connection, group.group_id)]
+    return paged(call, "ListGroupPolicies", request, "PolicyNames", names, key=itself, shown=itself)
 
 
 @iam.operation("DeleteUserPolicy", resource=targets.named_user)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from moorage.core.arn import iam_arn
 from moorage.services.iam import answers, documents, managed, quotas, refusals, tag_rules, targets
 from moorage.services.iam.changes import change, now_ms
+from moorage.services.iam.pages import paged
 from moorage.services.iam.service import Answer, Request, iam
 from moorage.storage import aws_policies, identity_tags, policies
 
@@ -78,7 +79,7 @@ def list_policies(call: Call, request: Request) -> Answer:
         found = list(_all_policies(connection, call, request.get("Scope", "All"), uses))
     prefix = request.get("PathPrefix", "/")
     shown = [policy for policy in found if policy["Path"].startswith(prefix) and _wanted(policy, request)]
-    return {"Policies": sorted(shown, key=_by_name)}
+    return paged(call, "ListPolicies", request, "Policies", shown, key=_by_name, shown=lambda policy: policy)
 
 
 def _all_policies(connection: Connection, call: Call, scope: str, uses: Usage) -> Iterator[Answer]:
@@ -102,8 +103,9 @@ def _wanted(policy: Answer, request: Request) -> bool:
     return as_policy if usage == "PermissionsPolicy" else as_policy or as_boundary
 
 
-def _by_name(policy: Answer) -> tuple[str, str]:
-    return policy["PolicyName"].lower(), policy["Arn"]
+def _by_name(policy: Answer) -> str:
+    # One of AWS's and one of the account's own may have the same name.
+    return f"{policy['PolicyName'].lower()} {policy['Arn']}"
 
 
 @iam.operation("DeletePolicy", resource=targets.named_policy)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from moorage.services.iam import answers, managed, quotas, refusals, targets
 from moorage.services.iam.changes import change, now_ms
+from moorage.services.iam.pages import paged
 from moorage.services.iam.policies import require_document
 from moorage.services.iam.service import Answer, Request, iam
 from moorage.storage import policies
@@ -65,11 +66,28 @@ def list_policy_versions(call: Call, request: Request) -> Answer:
     ours = managed.aws_policy(call.caller, arn)
     if ours is not None:
         created = answers.date(ours.updated_at_ms)
-        return {"Versions": [{"VersionId": ours.version, "IsDefaultVersion": True, "CreateDate": created}]}
+        only = {"VersionId": ours.version, "IsDefaultVersion": True, "CreateDate": created}
+        return _page(call, request, [only])
     with call.database.read() as connection:
         policy = managed.own_policy(connection, call.caller, arn)
         found = policies.versions(connection, policy.policy_id)
-    return {"Versions": [answers.version(row, policy.default_version) for row in found]}
+    return _page(call, request, [answers.version(row, policy.default_version) for row in found])
+
+
+def _page(call: Call, request: Request, versions: list[Answer]) -> Answer:
+    return paged(
+        call,
+        "ListPolicyVersions",
+        request,
+        "Versions",
+        versions,
+        key=_newest_first,
+        shown=lambda version: version,
+    )
+
+
+def _newest_first(version: Answer) -> str:
+    return f"{10**10 - int(version['VersionId'].removeprefix('v')):011}"
 
 
 @iam.operation("DeletePolicyVersion", resource=targets.named_policy)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from moorage.services.iam import answers, tag_rules, targets
 from moorage.services.iam.changes import change
+from moorage.services.iam.pages import paged
 from moorage.services.iam.service import Answer, Request, iam
 from moorage.services.iam.subjects import named_user
 from moorage.storage import identity_tags
@@ -34,4 +35,13 @@ def untag_user(call: Call, request: Request) -> None:
 def list_user_tags(call: Call, request: Request) -> Answer:
     with call.database.read() as connection:
         user = named_user(connection, call.caller, request["UserName"])
-        return {"Tags": answers.tag_list(identity_tags.of(connection, user.user_id))}
+        tags = identity_tags.of(connection, user.user_id)
+    return paged(
+        call,
+        "ListUserTags",
+        request,
+        "Tags",
+        answers.tag_list(tags),
+        key=lambda tag: str(tag["Key"]).lower(),
+        shown=lambda tag: tag,
+    )

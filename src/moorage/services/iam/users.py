@@ -10,6 +10,7 @@ from moorage.core.arn import iam_arn
 from moorage.services.iam import answers, quotas, refusals, tag_rules, targets
 from moorage.services.iam.boundaries import require_boundary
 from moorage.services.iam.changes import change, now_ms
+from moorage.services.iam.pages import by_name, paged
 from moorage.services.iam.service import Answer, Request, iam
 from moorage.services.iam.subjects import named_user, user_or_self
 from moorage.storage import access_keys, accounts, attachments, groups, identity_tags, users
@@ -68,7 +69,15 @@ def _root(connection: Connection, call: Call) -> Answer:
 def list_users(call: Call, request: Request) -> Answer:
     with call.database.read() as connection:
         found = users.listing(connection, call.caller.account_id, request.get("PathPrefix", "/"))
-    return {"Users": [answers.user(row, call.caller.partition) for row in found]}
+    return paged(
+        call,
+        "ListUsers",
+        request,
+        "Users",
+        found,
+        key=by_name,
+        shown=lambda row: answers.user(row, call.caller.partition),
+    )
 
 
 @iam.operation("UpdateUser", resource=targets.both_user_names)
