@@ -82,7 +82,8 @@ class S3Blobs:
             raise StorageRefused(
                 f"The blob store's URL {wrong}; it is s3://BUCKET/PREFIX?endpoint=…&region=…"
             )
-        config = {_QUERY[name]: value for name, value in query.items()}
+        # Blobs are deleted one at a time; not every store knows how to delete in bulk.
+        config = {"disable_bulk_delete": "true"} | {_QUERY[name]: value for name, value in query.items()}
         options: dict[str, Any] = {"connect_timeout": "5s", "timeout": "60s"}
         if config.get("endpoint", "").startswith("http://"):
             options["allow_http"] = True
@@ -109,7 +110,7 @@ class S3Blobs:
                 self._require_same(key, pieces)
                 return
             # Not every store that answers 200 has kept what it was sent.
-            if self._head(key)["size"] != (pieces.count or len(first)):
+            if self._kept(key) != (pieces.count or len(first)):
                 raise unavailable("The blob store did not keep a blob whole; try again.", key=key)
 
     def get(self, key: str) -> BinaryIO:
@@ -172,11 +173,14 @@ class S3Blobs:
                 raise BlobExists(key)
 
     def _exists(self, key: str) -> bool:
+        return self._kept(key) is not None
+
+    def _kept(self, key: str) -> int | None:
+        """Return a blob's length, or None when there is none."""
         try:
-            self._head(key)
+            return int(self._head(key)["size"])
         except FileNotFoundError:
-            return False
-        return True
+            return None
 
     def _head(self, key: str) -> Any:
         return obstore.head(self._store, key)
