@@ -145,3 +145,17 @@ def test_only_branches_are_listed_and_found(desk: Desk, commits: list[ObjectId])
     for name in ("v1", "refs/heads/main", "MAIN"):
         with pytest.raises(Fault, match="BranchDoesNotExistException"):
             desk.ask("GetBranch", repositoryName="demo", branchName=name)
+
+
+def test_pages_of_branches_join_to_the_whole_list(desk: Desk, commits: list[ObjectId]) -> None:
+    made = ["main", *(f"n{number:04}" for number in range(2_001)), "old"]
+    publisher = desk.call.publisher
+    changes = tuple(RefChange(f"refs/heads/{name}".encode(), ZERO_ID, commits[0]) for name in made[1:-1])
+    proposal = Proposal(desk.caller, "codecommit:GitPush", changes, publisher.started())
+    assert publisher.publish(desk.open("demo"), proposal) == {}
+    pages = [desk.ask("ListBranches", repositoryName="demo")]
+    while "nextToken" in pages[-1]:
+        token = pages[-1]["nextToken"]
+        pages.append(desk.ask("ListBranches", repositoryName="demo", nextToken=token))
+    assert [len(page["branches"]) for page in pages] == [1_000, 1_000, 3]
+    assert [name for page in pages for name in page["branches"]] == made

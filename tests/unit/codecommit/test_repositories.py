@@ -9,6 +9,7 @@ from sqlalchemy import insert, select
 
 from identities_at_hand import ACCOUNT
 from moorage.core.faults import Fault
+from moorage.services.codecommit import codecommit
 from moorage.storage import tables
 from repositories_at_hand import OTHER_ACCOUNT, REGION, Desk
 
@@ -168,6 +169,9 @@ def test_pages_of_repositories_join_to_the_whole_list_in_every_order(desk: Desk)
             token = {"nextToken": answer["nextToken"]}
         assert sizes == [1_000, 1_000, 500]
         assert len(set(names)) == 2_500
+        first = desk.ask("ListRepositories", **asked)["nextToken"]
+        with pytest.raises(Fault, match="InvalidContinuationTokenException"):
+            desk.in_region("eu-west-1").ask("ListRepositories", **asked, nextToken=first)
         if "sortBy" not in asked:
             assert names == sorted(names, reverse="order" in asked)
 
@@ -206,6 +210,10 @@ def test_an_arn_of_another_account_never_reaches_the_callers_repository_of_that_
     ):
         with pytest.raises(Fault, match=r"AccessDenied|RepositoryDoesNotExistException"):
             desk.ask(operation, resourceArn=theirs, **more)
+        with pytest.raises(Fault, match="RepositoryDoesNotExistException"):  # nor past the gate
+            codecommit.operations[operation].handle(desk.call, {"resourceArn": theirs, **more})
+        for target in codecommit.operations[operation].targets(desk.call, {"resourceArn": theirs, **more}):
+            assert not [key for key in target.context if "ResourceTag" in key]
     assert desk.ask("ListTagsForResource", resourceArn=arn)["tags"] == {"a": "1"}
 
 
