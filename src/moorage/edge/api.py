@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 from starlette.responses import Response
 
-from moorage.auth.sigv4 import SignedRequest, mismatch
+from moorage.auth.sigv4 import SignedRequest
 from moorage.core import faults
-from moorage.core.arn import GLOBAL_REGIONS
 from moorage.core.clock import Clock, milliseconds
 from moorage.core.faults import Fault
 from moorage.core.principal import Caller, Principal
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from moorage.storage.audit_batch import AuditBatch
     from moorage.wire.answers import Answer
     from moorage.wire.dispatch import Operation, Service
+    from moorage.wire.regions import Regions
 
 log = structlog.get_logger(__name__)
 
@@ -57,11 +57,12 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class ApiDoor:
-    """An ASGI app for the requests of `hosts.is_api`. `call` is the node's; callers are put in."""
+    """An ASGI app for the requests of `hosts.is_api`. `call` makes what handlers are given."""
 
     services: Mapping[str, Service[Call]]
     authenticator: Authenticator
-    call: Call
+    call: Callable[[Caller], Call]
+    regions: Regions
     clock: Clock
     audit: AuditBatch
     last_uses: LastUses
@@ -69,7 +70,7 @@ class ApiDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = str(uuid.uuid4())
-        service = hosts.service_of(scope, self.call.regions)
+        service = hosts.service_of(scope, self.regions)
         try:
             body = await _whole(receive, BODY_LIMITS.get(service or "", OTHER_BODY_LIMIT))
             received = Received(scope, body, request_id)
@@ -90,9 +91,9 @@ class ApiDoor:
 
     def _answer(self, received: Received) -> Answer:
         """Return the answer to a request; a bug becomes InternalFailure and a log line."""
-        service = hosts.service_of(received.scope, self.call.regions)
+        service = hosts.service_of(received.scope, self.regions)
         try:
-            asked = hosts.asked(received.scope, received.body, self.call.regions)
+            asked = hosts.asked(received.scope, received.body, self.regions)
             service = asked.service
             return self._dispatched(received, asked)
         except Fault as fault:
@@ -109,7 +110,7 @@ class ApiDoor:
         operation = self._operation(asked)
         received.scope["state"]["operation"] = f"{asked.service}:{operation.name}"
         caller = self._authenticated(received, asked)
-        call = replace(self.call, caller=caller)
+        call = self.call(caller)
         resources: list[str] = []
         try:
             request = operation.parse(asked.message)
@@ -136,7 +137,6 @@ class ApiDoor:
         )
         try:
             principal, region = self.authenticator.signed(signed, asked.service, asked.region)
-            self._require_region(asked.service, region)
         except Fault:
             metrics.refused_logins.labels("api").inc()
             raise
@@ -153,12 +153,6 @@ class ApiDoor:
             secure_transport=scope["scheme"] == "https",
             user_agent=received.header(b"user-agent"),
         )
-
-    def _require_region(self, service: str, region: str) -> None:
-        """Refuse a signature for a region that is not served; IAM's are one for each partition."""
-        served = GLOBAL_REGIONS.values() if service == "iam" else self.call.regions
-        if region not in served:
-            raise mismatch(f"Credential should be scoped to a valid region, not '{region}'.")
 
     def _authorize(
         self, call: Call, operation: Operation[Call], request: Mapping[str, Any], resources: list[str]

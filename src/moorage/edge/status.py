@@ -81,6 +81,10 @@ class Status:
             return PlainTextResponse("Method Not Allowed\n", 405, {"allow": "GET, HEAD"})
         return await found(scope)
 
+    async def states(self) -> Mapping[str, bool]:
+        """Return what works, for the start page."""
+        return await self.threads.run(self.readiness.states)
+
     async def _healthz(self, _scope: Scope) -> Response:
         return PlainTextResponse("ok\n")
 
@@ -88,7 +92,7 @@ class Status:
         return _json({"moorage": __version__, "git": self.git_version})
 
     async def _readyz(self, _scope: Scope) -> Response:
-        states = await self.threads.run(self.readiness.states)
+        states = await self.states()
         shown = {name: "ok" if works else "failed" for name, works in states.items()}
         return _json(shown, 200 if all(states.values()) else 503)
 

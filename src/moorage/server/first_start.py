@@ -7,11 +7,12 @@ the credentials file is written before the transaction that makes them valid.
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import io
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,18 +60,46 @@ def prepare(settings: Settings, database: Database, environ: Mapping[str, str], 
         StartRefused: the root key is missing or another one, or a setting contradicts the data.
     """
     database.migrate()
+    found = _find(settings, database, environ)
+    if found is None:
+        with _naming_root_key():
+            return _first(settings, database, environ, clock)
+    _require_same_account(settings, database, found.default_account)
+    return found
+
+
+def find(settings: Settings, database: Database, environ: Mapping[str, str]) -> Installation:
+    """Return an installation made before.
+
+    Raises:
+        StartRefused: there is none, or the root key is missing or another one.
+    """
+    found = _find(settings, database, environ)
+    if found is None:
+        raise StartRefused(
+            "--data: the service has not been started here yet. Start it once with `moorage serve`."
+        )
+    return found
+
+
+def _find(settings: Settings, database: Database, environ: Mapping[str, str]) -> Installation | None:
     with database.read() as connection:
         account_id = installation.fact(connection, installation.DEFAULT_ACCOUNT)
         check = installation.fact(connection, installation.ROOT_KEY_CHECK)
-    try:
-        if account_id is None or check is None:
-            return _first(settings, database, environ, clock)
+    if account_id is None or check is None:
+        return None
+    with _naming_root_key():
         root_key = RootKey.load(settings.root_key_source, environ)
+    _require_same_root_key(root_key, check, settings)
+    return Installation(root_key, account_id)
+
+
+@contextlib.contextmanager
+def _naming_root_key() -> Iterator[None]:
+    try:
+        yield
     except RootKeyError as error:
         raise StartRefused(f"--root-key: {error}") from None
-    _require_same_root_key(root_key, check, settings)
-    _require_same_account(settings, database, account_id)
-    return Installation(root_key, account_id)
 
 
 def _first(settings: Settings, database: Database, environ: Mapping[str, str], clock: Clock) -> Installation:

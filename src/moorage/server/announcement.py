@@ -1,0 +1,48 @@
+"""What `moorage serve` says on standard output once it serves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moorage import __version__
+from moorage.server.data_folder import DataFolder
+
+if TYPE_CHECKING:
+    from moorage.server.service import Prepared
+    from moorage.server.settings import Settings
+    from moorage.storage.accounts import NewAccount
+
+TEST_MODE = """
+  *** TEST MODE: whoever reaches this port may empty the service and shift its clock. ***
+  *** Keep nothing here that you want to keep.                                        ***
+"""
+
+
+def announcement(settings: Settings, prepared: Prepared, *, terminal: bool) -> str:
+    """Return where the service is, and on its first start the root user's access key.
+
+    The secret is shown on a terminal only, and once: what collects output elsewhere would keep it.
+    """
+    lines = [f"moorage {__version__} serves {prepared.place.endpoints.api}"]
+    lines += [f"  data     {settings.data}"]
+    if prepared.ca is not None:
+        lines += [f"  CA       {prepared.ca}"]
+    lines += [f"  account  {prepared.installation.default_account}"]
+    made = prepared.installation.new_root
+    if made is not None:
+        lines += _new_root(made, DataFolder(settings.data), terminal=terminal)
+    text = "\n".join(lines) + "\n"
+    return text + TEST_MODE if settings.test_mode else text
+
+
+def _new_root(made: NewAccount, folder: DataFolder, *, terminal: bool) -> list[str]:
+    if not folder.root_credentials.exists():
+        return [f"  root     access key {made.access_key_id}, from the environment"]
+    lines = [f"  root     access key in {folder.root_credentials}"]
+    if terminal:
+        lines += [
+            f"             Access key ID      {made.access_key_id}",
+            f"             Secret access key  {made.secret_access_key.reveal()}",
+            "           The secret is not shown again. Keep the file safe, or delete it once you noted it.",
+        ]
+    return lines

@@ -1,0 +1,205 @@
+"""The composition root: from settings and an installation to the stores, services and doors of a node."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from moorage.auth.authenticate import Authenticator
+from moorage.auth.gate import Gate
+from moorage.auth.last_used import LastUses
+from moorage.console.start_page import StartPage
+from moorage.core.secrets import Secret
+from moorage.edge.admission import Admission
+from moorage.edge.api import ApiDoor
+from moorage.edge.app import App
+from moorage.edge.git_entrance import GitEntrance
+from moorage.edge.git_http import GitDoor
+from moorage.edge.status import Readiness, Status
+from moorage.edge.threads import Threads
+from moorage.git import capabilities, commands
+from moorage.keys.keyring import Keyring
+from moorage.repos.access import GitAccess
+from moorage.repos.cache import WorkingCache
+from moorage.repos.fetch import Fetches
+from moorage.repos.opened import Opener
+from moorage.repos.prepared import PreparedResponses
+from moorage.repos.publish import Publisher
+from moorage.repos.repositories import Repositories
+from moorage.repos.snapshot import Snapshots
+from moorage.server import connection_lines, duties
+from moorage.server.test_mode import TestMode
+from moorage.services.call import Call
+from moorage.services.codecommit import codecommit
+from moorage.services.codecommit.clone_urls import CloneUrls
+from moorage.services.iam import iam
+from moorage.services.sts import sts
+from moorage.storage import tables
+from moorage.storage.audit_batch import AuditBatch
+from moorage.storage.blobs import BlobMissing, BlobStore, open_blobs
+from moorage.storage.database import Database
+
+if TYPE_CHECKING:
+    from moorage.core.clock import Clock
+    from moorage.core.principal import Caller
+    from moorage.server.background import Job
+    from moorage.server.connection_lines import Endpoints
+    from moorage.server.first_start import Installation
+    from moorage.server.settings import Settings
+    from moorage.wire.regions import Regions
+
+SERVICES = {service.name: service for service in (codecommit, iam, sts)}
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where truth lives, its disposable copy, and what opens repositories from them."""
+
+    database: Database
+    blobs: BlobStore
+    cache: WorkingCache
+    gate: Gate
+    keyring: Keyring
+    opener: Opener
+    publisher: Publisher
+    repositories: Repositories
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a node is told of its surroundings: where clients find it, and what /metrics asks for."""
+
+    endpoints: Endpoints
+    metrics_token: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A worker's whole service. `close` it when its listeners are done."""
+
+    app: App
+    stores: Stores
+    call: Callable[[Caller], Call]
+    jobs: Sequence[Job]
+    close: Callable[[], None]
+
+
+def open_stores(settings: Settings, installation: Installation, clock: Clock) -> Stores:
+    """Open what commands and the service alike work on.
+
+    Raises:
+        StorageRefused: the database or the blob store cannot be used.
+    """
+    database = Database.open(settings.database_url)
+    blobs = open_blobs(settings.blobs_url)
+    settings.cache_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    cache = WorkingCache(settings.cache_folder, settings.cache_size, blobs)
+    gate = Gate(database)
+    keyring = Keyring(database, installation.root_key, gate, clock)
+    opener = Opener(Snapshots(database), keyring, cache)
+    publisher = Publisher(database, blobs, opener)
+    repositories = Repositories(database, keyring, cache)
+    return Stores(database, blobs, cache, gate, keyring, opener, publisher, repositories)
+
+
+def build(
+    settings: Settings, installation: Installation, regions: Regions, place: Place, clock: Clock
+) -> Node:
+    """Build a node.
+
+    Raises:
+        StorageRefused: the database or the blob store cannot be used.
+        Fault: there is no usable git.
+    """
+    stores = open_stores(settings, installation, clock)
+    last_uses = LastUses(stores.database)
+    audit = AuditBatch(stores.database, also=[last_uses.flush], clock=clock)
+    authenticator = Authenticator(
+        stores.database,
+        installation.root_key,
+        clock=clock,
+        regions=regions,
+        default_region=settings.region,
+        git_password_lifetime=settings.git_password_lifetime,
+    )
+    call = partial(
+        Call,
+        database=stores.database,
+        root_key=installation.root_key,
+        gate=stores.gate,
+        regions=regions,
+        repositories=stores.repositories,
+        opener=stores.opener,
+        publisher=stores.publisher,
+        keyring=stores.keyring,
+        clone_urls=CloneUrls(settings.domain, place.endpoints.https_port, settings.public_url),
+    )
+    entrance = GitEntrance(
+        authenticator=authenticator,
+        access=GitAccess(stores.gate, stores.repositories, stores.opener),
+        database=stores.database,
+        regions=regions,
+        clock=clock,
+        audit=audit,
+        last_uses=last_uses,
+        strict=settings.compat == "strict",
+    )
+    threads = Threads()
+    status = _status(settings, stores, place.metrics_token)
+    app = App(
+        git=GitDoor(
+            entrance=entrance,
+            publisher=stores.publisher,
+            fetches=Fetches(PreparedResponses()),
+            capabilities=capabilities.of_installed_git(),
+            admission=Admission(),
+            threads=threads,
+        ),
+        api=ApiDoor(SERVICES, authenticator, call, regions, clock, audit, last_uses, threads),
+        status=status,
+        pages=StartPage(
+            status,
+            regions.enabled,
+            connection_lines.for_start_page(place.endpoints, settings.region, status.ca),
+            test_mode=settings.test_mode,
+        ),
+        regions=regions,
+        test=TestMode.of(stores, installation, audit, clock) if settings.test_mode else None,
+    )
+    audit.start()
+    node = f"{socket.gethostname()[:40]}:{os.getpid()}"
+    jobs = duties.jobs(stores.database, stores.blobs, stores.opener, stores.cache, node)
+
+    def close() -> None:
+        audit.close()
+        stores.database.close()
+
+    return Node(app, stores, call, jobs, close)
+
+
+def _status(settings: Settings, stores: Stores, token: Secret) -> Status:
+    ca: Path | None = settings.data / "ca.pem" if settings.tls_cert is None else None
+
+    def database() -> None:
+        with stores.database.read() as connection:
+            connection.execute(select(tables.installation.c.name).limit(1)).all()
+
+    def blobs() -> None:
+        try:
+            stores.blobs.size("ready/probe")
+        except BlobMissing:
+            return
+
+    readiness = Readiness({"database": database, "blobs": blobs, "git": _git})
+    return Status(readiness, token, commands.git_version(), ca)
+
+
+def _git() -> None:
+    commands.git_version()

@@ -1,0 +1,75 @@
+"""The lines that connect a client, as the start page and the demo show them."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from moorage.console.start_page import Connection
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from moorage.server.settings import Settings
+
+GUIDE_REGION = "us-east-2"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where clients find this service, once its ports are known."""
+
+    domain: str
+    https_port: int
+    api: str  # for clients that resolve no name under localhost: https://localhost:8443
+    public_url: str | None
+
+    def clone_url(self, region: str, name: str) -> str:
+        """Return a repository's clone URL."""
+        if self.public_url is not None:
+            return f"{self.public_url}/v1/repos/{name}"
+        port = "" if self.https_port == 443 else f":{self.https_port}"
+        return f"https://git-codecommit.{region}.{self.domain}{port}/v1/repos/{name}"
+
+
+def endpoints(settings: Settings, https_port: int) -> Endpoints:
+    """Return where a service with these settings is found, which listens on this port."""
+    if settings.public_url is not None:
+        api = settings.public_url
+    else:
+        api = f"https://{_reachable(settings)}:{https_port}"
+    return Endpoints(settings.domain, https_port, api, settings.public_url)
+
+
+def _reachable(settings: Settings) -> str:
+    """Return a host name for Python clients, which do not resolve names under localhost."""
+    if settings.tls_cert is None:
+        return "localhost"
+    try:
+        any_address = ipaddress.ip_address(settings.https.host).is_unspecified
+    except ValueError:
+        any_address = False
+    return settings.domain if any_address else settings.https.host
+
+
+def for_start_page(found: Endpoints, region: str, ca: Path | None) -> list[Connection]:
+    """Return what the start page shows. The CA's certificate is no secret; no credential is in any line."""
+    lines = []
+    if ca is not None:
+        fetch = f"curl --insecure --output moorage-ca.pem {found.api}/ca.pem"
+        trust = 'export GIT_SSL_CAINFO="$PWD/moorage-ca.pem" AWS_CA_BUNDLE="$PWD/moorage-ca.pem"'
+        title = f"Trust this service's certificates (on this machine the file is {ca})"
+        lines.append(Connection(title, f"{fetch}\n{trust}"))
+    aws = f"aws codecommit list-repositories --endpoint-url {found.api} --region {region}"
+    lines.append(Connection("List repositories with the AWS CLI", aws))
+    helper = (
+        "git config --global credential.helper '!aws codecommit credential-helper $@'\n"
+        "git config --global credential.UseHttpPath true"
+    )
+    lines.append(Connection("Let Git sign with your AWS credentials", helper))
+    lines.append(Connection("Clone a repository", f"git clone {found.clone_url(region, 'NAME')}"))
+    if urlsplit(found.api).hostname == "localhost":
+        lines.append(Connection("The API's base URL for SDKs", f"export AWS_ENDPOINT_URL={found.api}"))
+    return lines

@@ -1,0 +1,61 @@
+"""What a node does beside answering: repacking, sweeping, evicting. Each is short, or takes a lease."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from moorage.repos.maintenance import Maintenance
+from moorage.repos.sweep import Sweeper
+from moorage.server.background import Job
+from moorage.storage import leases
+
+if TYPE_CHECKING:
+    from moorage.repos.cache import WorkingCache
+    from moorage.repos.opened import Opener
+    from moorage.storage.blobs import BlobStore
+    from moorage.storage.database import Database
+
+REPACK_SECONDS = 10.0
+EVICT_SECONDS = 30.0
+SWEEP_SECONDS = 900.0
+SWEEP_LEASE_MS = 600_000
+
+# Blobs half written by a node that died; no upload takes as long.
+TEMPORARIES_KEPT = timedelta(days=1)
+
+
+def jobs(database: Database, blobs: BlobStore, opener: Opener, cache: WorkingCache, node: str) -> list[Job]:
+    """Return the periodic jobs of a node named `node`."""
+    maintenance = Maintenance(database, blobs, opener, node)
+    sweeper = Sweeper(database, blobs)
+
+    def repack() -> None:
+        maintenance.run()
+
+    def evict() -> None:
+        cache.evict()
+
+    def sweep() -> None:
+        with database.write() as connection:
+            lease = leases.acquire(
+                connection,
+                "sweep",
+                node,
+                now_ms=database.now_ms(connection),
+                duration_ms=SWEEP_LEASE_MS,
+            )
+        if lease is None:
+            return
+        try:
+            sweeper.sweep()
+            blobs.sweep_temporaries(datetime.now(UTC) - TEMPORARIES_KEPT)
+        finally:
+            with database.write() as connection:
+                leases.release(connection, lease)
+
+    return [
+        Job("repack", REPACK_SECONDS, repack),
+        Job("evict", EVICT_SECONDS, evict),
+        Job("sweep", SWEEP_SECONDS, sweep),
+    ]

@@ -1,0 +1,223 @@
+"""Start a service and keep it running: what `moorage serve` does once its settings are right."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+import uvloop
+
+from moorage.core.clock import Clock, ShiftedClock, SystemClock
+from moorage.core.secrets import Secret
+from moorage.server import compose, connection_lines, first_start, listeners, local_ca
+from moorage.server.background import Job
+from moorage.server.compose import Place
+from moorage.server.data_folder import DataFolder, FolderLock
+from moorage.server.first_start import Installation, StartRefused
+from moorage.server.listeners import Listener, TlsContext
+from moorage.server.workers import Seat, Supervisor
+from moorage.storage.database import Database
+from moorage.wire.regions import Regions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from moorage.server.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+# Each connection, child and blob is a descriptor; the usual soft limit of 1024 is soon reached.
+DESCRIPTORS = 65_536
+RENEW_SECONDS = 12 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A service that is ready to be served: locked, made, bound."""
+
+    settings: Settings
+    clock: Clock
+    lock: FolderLock
+    installation: Installation
+    regions: Regions
+    place: Place
+    listeners: Sequence[Listener]
+    ca: Path | None
+    renew: Callable[[], None]
+
+    def close_sockets(self) -> None:
+        """Stop accepting in this process."""
+        for listener in self.listeners:
+            listener.socket.close()
+
+
+def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
+    """Make what is missing, take the lock and the addresses.
+
+    Raises:
+        DataFolderError, StartRefused, LocalCaError, ListenError, StorageRefused: it cannot be served; the
+            text is for the operator.
+    """
+    clock: Clock = ShiftedClock() if settings.test_mode else SystemClock()
+    regions = _regions(settings)
+    folder = DataFolder(settings.data)
+    folder.make()
+    lock = FolderLock.take(folder)
+    with contextlib.ExitStack() as undo:
+        undo.callback(lock.release)
+
+        def renew() -> None:
+            # Certificates live by the machine's time, whatever a test's clock says.
+            local_ca.ensure(settings.data, settings.domain, regions.enabled, SystemClock().now())
+
+        bound = _listeners(settings, renew)
+        for listener in bound:
+            undo.callback(listener.socket.close)
+        database = Database.open(settings.database_url)
+        try:
+            installation = first_start.prepare(settings, database, environ, clock)
+        finally:
+            database.close()
+        found = connection_lines.endpoints(settings, bound[0].port)
+        place = Place(found, Secret(first_start.ensure_metrics_token(settings)))
+        undo.pop_all()
+    own_ca = settings.tls_cert is None
+    ca = folder.ca if own_ca else None
+    return Prepared(
+        settings, clock, lock, installation, regions, place, bound, ca, renew if own_ca else lambda: None
+    )
+
+
+def run(settings: Settings, environ: Mapping[str, str], on_ready: Callable[[Prepared], None]) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit status. Raises as `prepare`."""
+    os.umask(0o077)
+    _raise_descriptor_limit()
+    prepared = prepare(settings, environ)
+    if settings.workers == 1:
+        return _run_alone(prepared, lambda: on_ready(prepared))
+    supervisor = Supervisor(
+        settings.workers,
+        lambda seat: _run_worker(prepared, seat),
+        on_ready=lambda: on_ready(prepared),
+        on_stop=prepared.close_sockets,
+        on_death=_forget_metrics_of,
+    )
+    return supervisor.run()
+
+
+async def serve(prepared: Prepared, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
+    """Serve in this event loop until `stop` is set and what was under way is done."""
+    node = compose.build(
+        prepared.settings, prepared.installation, prepared.regions, prepared.place, prepared.clock
+    )
+    try:
+        await listeners.serve(
+            node.app,
+            prepared.listeners,
+            stop=stop,
+            on_ready=on_ready,
+            trusted_proxies=prepared.settings.trusted_proxy,
+            jobs=[*node.jobs, Job("renew certificate", RENEW_SECONDS, prepared.renew)],
+        )
+    finally:
+        node.close()
+
+
+def _run_alone(prepared: Prepared, on_ready: Callable[[], None]) -> int:
+    async def main() -> None:
+        await serve(prepared, _stop_on_signals(), on_ready)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+        _end_now(0)
+    return 0
+
+
+def _run_worker(prepared: Prepared, seat: Seat) -> int:
+    structlog.contextvars.bind_contextvars(worker=seat.number)
+
+    async def main() -> None:
+        stop = _stop_on_signals()
+        loop = asyncio.get_running_loop()
+
+        def orphaned() -> None:
+            loop.remove_reader(seat.parent)
+            stop.set()
+
+        loop.add_reader(seat.parent, orphaned)
+        await serve(prepared, stop, seat.say_ready)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+        _end_now(0)
+    return 0
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """Return an event that the first SIGTERM or SIGINT sets; a second one ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        if stop.is_set():
+            _end_now(1)
+        log.info("stopping: requests under way are finished first")
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)
+    return stop
+
+
+def _end_now(status: int) -> None:
+    """End without waiting for threads: a repack may go on for minutes, and dying in it is harmless."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _regions(settings: Settings) -> Regions:
+    regions = Regions(settings.extra_region, settings.domain)
+    if settings.region not in regions:
+        raise StartRefused(
+            f"--region: '{settings.region}' is not a region this service knows. "
+            f"Choose one of its regions, or add it with --extra-region {settings.region}."
+        )
+    return regions
+
+
+def _listeners(settings: Settings, renew: Callable[[], None]) -> list[Listener]:
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        tls = TlsContext(settings.tls_cert, settings.tls_key)
+    else:
+        renew()
+        tls = TlsContext(settings.data / "tls/server.pem", settings.data / "tls/server-key.pem")
+    bound = [Listener("https", listeners.bind("--https", settings.https), tls)]
+    if settings.http is not None:
+        try:
+            bound.append(Listener("http", listeners.bind("--http", settings.http)))
+        except listeners.ListenError:
+            bound[0].socket.close()
+            raise
+    return bound
+
+
+def _raise_descriptor_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _forget_metrics_of(pid: int) -> None:
+    from prometheus_client import multiprocess  # noqa: PLC0415 -- only where there are several workers
+
+    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]  # the library leaves it untyped
