@@ -93,7 +93,7 @@ def _from_header(request: SignedRequest, authorization: str) -> Claim:
     if algorithm != sigv4.ALGORITHM:
         raise incomplete(f"Unsupported AWS 'algorithm': '{algorithm[:40]}'. {_hashed(authorization)}")
     parts: dict[str, str] = {}
-    for text in rest.split(","):
+    for text in filter(str.strip, rest.split(",")):
         found = _PART.fullmatch(text)
         if found is None or found[1] in parts:
             raise incomplete(f"The Authorization header cannot be read. {_hashed(authorization)}")

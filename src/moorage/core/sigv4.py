@@ -6,7 +6,7 @@ decoded the same way, are signed as they came.
 
 The module is on the credential helper's path, whose whole run should cost little more than a bare
 interpreter. So it takes the interpreter's own SHA-256, which loads in a tenth of the time that
-`hashlib` needs to load OpenSSL, and imports neither `re`, `hmac` nor `urllib`.
+`hashlib` needs to load OpenSSL, and imports neither `re`, `hmac`, `typing` nor `urllib`.
 
 Source: AWS General Reference, "Signature Version 4 signing process"; the AWS CLI's
 `codecommit credential-helper` customization for `git_password`.
@@ -14,8 +14,7 @@ Source: AWS General Reference, "Signature Version 4 signing process"; the AWS CL
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # type checkers know the name; `typing` itself would cost as much as the signing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
