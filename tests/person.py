@@ -14,6 +14,20 @@ import dev
 from service_process import Service
 
 PROGRAM_SECONDS = 120.0
+QUICK_HELPER = """
+import sys
+
+sys.path.insert(0, WORDS["source"])
+if sys.argv[1] == "get":
+    from datetime import UTC, datetime
+
+    from moorage.core.sigv4 import git_password, host_without_port
+
+    asked = dict(line.rstrip("\\n").split("=", 1) for line in sys.stdin if "=" in line)
+    host, path = host_without_port(asked["host"]), "/" + asked["path"]
+    password = git_password(host, path, secret=WORDS["secret"], region=WORDS["region"], now=datetime.now(UTC))
+    print(f"username={WORDS['key_id']}\\npassword={password}")
+"""
 VENV_BIN = Path(sys.executable).parent
 
 
@@ -145,6 +159,15 @@ class Person:
         # The guide writes the value in single quotes, so git gets `$@` and not the shell.
         line = " ".join(["!aws", "codecommit", *([options] if options else []), "credential-helper", "$@"])
         self.git_global("credential.helper", line)
+        self.git_global("credential.UseHttpPath", "true")
+
+    def use_a_quick_helper(self, key: tuple[str, str], region: str = "us-east-2") -> None:
+        """Sign as the stock helper does without starting the AWS CLI: for suites that are about Git."""
+        script = self.home / ".local" / "bin" / "quick-helper"
+        words = {"source": str(dev.ROOT / "src"), "key_id": key[0], "secret": key[1], "region": region}
+        script.write_text(f"#!{sys.executable} -IS\nWORDS = {words!r}\n{QUICK_HELPER}")
+        script.chmod(0o700)
+        self.git_global("--replace-all", "credential.helper", f"!{shlex.quote(str(script))}")
         self.git_global("credential.UseHttpPath", "true")
 
     def name_in_commits(self) -> None:

@@ -72,9 +72,8 @@ def new_person(tmp_path: Path, service: Service) -> NewPerson:
 
 @pytest.fixture
 def root(new_person: NewPerson, service: Service) -> Person:
-    """A person who works as the root user, with the guide's helper."""
+    """A person who works as the root user, with a helper that answers quickly."""
     person = new_person()
-    person.configure((service.key_id, service.secret))
-    person.use_the_guides_helper()
+    person.use_a_quick_helper((service.key_id, service.secret))
     person.name_in_commits()
     return person

@@ -47,7 +47,7 @@ def key(service: Service) -> tuple[str, str]:
 def developer(new_person: NewPerson, key: tuple[str, str]) -> Person:
     person = new_person()
     person.configure(key)
-    person.use_the_guides_helper()
+    person.use_a_quick_helper(key)
     person.name_in_commits()
     return person
 
@@ -174,8 +174,7 @@ def test_the_guard_stops_a_deletion_of_main_too(developer: Person, work: Path, a
 
 def test_a_user_without_any_policy_is_told_what_is_missing(service: Service, new_person: NewPerson) -> None:
     person = new_person()
-    person.configure(service.create_user("nobody"))
-    person.use_the_guides_helper()
+    person.use_a_quick_helper(service.create_user("nobody"))
     said = person.refused("git", "ls-remote", service.url(REPOSITORY))
     assert "403" in said
     assert "no identity-based policy allows the codecommit:GitPull action" in said
@@ -183,8 +182,7 @@ def test_a_user_without_any_policy_is_told_what_is_missing(service: Service, new
 
 def test_a_detached_managed_policy_is_missed_at_once(service: Service, new_person: NewPerson) -> None:
     person = new_person()
-    person.configure(service.create_user("moving-on", POWER_USER))
-    person.use_the_guides_helper()
+    person.use_a_quick_helper(service.create_user("moving-on", POWER_USER))
     person.ok("git", "ls-remote", service.url(REPOSITORY))
     service.client("iam").detach_user_policy(UserName="moving-on", PolicyArn=POWER_USER)
     assert "codecommit:GitPull" in person.refused("git", "ls-remote", service.url(REPOSITORY))

@@ -15,8 +15,7 @@ COMMITS = 6
 def url(service: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A repository with a short history and one big file, pushed as root."""
     person = Person(tmp_path_factory.mktemp("writer") / "home", AWS_V1, service)
-    person.configure((service.key_id, service.secret))
-    person.use_the_guides_helper()
+    person.use_a_quick_helper((service.key_id, service.secret))
     person.name_in_commits()
     address = service.create_repository("history")
     person.ok("git", "clone", "--quiet", address, "work")
@@ -115,9 +114,9 @@ def test_a_request_with_many_haves_goes_compressed(root: Person, url: str) -> No
 def test_a_stale_password_in_a_store_heals_itself(root: Person, service: Service, url: str) -> None:
     """AWS answers 403 and the entry stays for ever; here git is told 401, and forgets it."""
     stored = root.home / ".git-credentials"
-    root.ok("git", "config", "--global", "--unset-all", "credential.helper")
-    root.git_global("--add", "credential.helper", "store")
-    root.git_global("--add", "credential.helper", "!aws codecommit credential-helper $@")
+    helper = root.ok("git", "config", "--global", "credential.helper").strip()
+    root.git_global("credential.helper", "store")
+    root.git_global("--add", "credential.helper", helper)
     stale = "20200101T000000Z" + "0" * 64
     path = url.partition("://")[2]
     stored.write_text(f"https://{service.key_id}:{stale}@{path.replace(':', '%3a', 1)}\n")
@@ -129,7 +128,7 @@ def test_a_stale_password_in_a_store_heals_itself(root: Person, service: Service
 
 def test_a_clone_by_a_key_that_was_switched_off_is_refused(root: Person, service: Service, url: str) -> None:
     key = service.create_user("leaving", "arn:aws:iam::aws:policy/AWSCodeCommitReadOnly")
-    root.configure(key)
+    root.use_a_quick_helper(key)
     root.ok("git", "ls-remote", url)
     service.client("iam").update_access_key(UserName="leaving", AccessKeyId=key[0], Status="Inactive")
     said = root.refused("git", "ls-remote", url)

@@ -1,0 +1,52 @@
+"""kill -9 at each step of a push: what was acknowledged is there, what was not left no half state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from moorage.core import crash_points
+from person import AWS_V1, Person
+from service_process import Service, serving
+
+pytestmark = [pytest.mark.needs("git"), pytest.mark.slow]
+STEPS_OF_A_PUSH = [step for step in crash_points.STEPS if not step.startswith("repack")]
+DURABLE_FROM = STEPS_OF_A_PUSH.index("committed")
+
+
+@pytest.mark.parametrize("step", STEPS_OF_A_PUSH)
+def test_a_crash_at_a_step_of_a_push_leaves_all_of_it_or_nothing(tmp_path: Path, step: str) -> None:
+    with serving(tmp_path) as service:
+        person = Person(tmp_path / "home", AWS_V1, service)
+        person.use_a_quick_helper((service.key_id, service.secret))
+        person.name_in_commits()
+        url = service.create_repository("crashing")
+        person.ok("git", "clone", "--quiet", url, "work")
+        work = person.home / "work"
+        person.ok("git", "checkout", "--quiet", "-b", "main", cwd=work)
+        before = person.commit(work, "before.txt")
+        person.ok("git", "push", "--quiet", "origin", "main", cwd=work)
+        after = person.commit(work, "after.txt")
+
+        restart_to_crash_at(service, step)
+        told = person.run("git", "push", "origin", "main", cwd=work)
+        service.process.wait(30)
+
+        restart_to_crash_at(service, "")
+        found = person.ok("git", "ls-remote", url, "refs/heads/main").split()[0]
+        assert found == (after if STEPS_OF_A_PUSH.index(step) >= DURABLE_FROM else before)
+        if told.status == 0:
+            assert found == after
+        person.ok("git", "clone", "--quiet", url, "back")
+        assert person.ok("git", "fsck", "--full", "--strict", cwd=person.home / "back") == ""
+
+        person.ok("git", "push", "--quiet", "origin", "main", cwd=work)
+        assert person.ok("git", "ls-remote", url, "refs/heads/main").split()[0] == after
+
+
+def restart_to_crash_at(service: Service, step: str) -> None:
+    if service.process.poll() is None:
+        service.stop()
+    service.environment = {**service.environment, crash_points.VARIABLE: step}
+    service.restart()
