@@ -3,8 +3,8 @@
 Three things are easy to get wrong here, and are why this module exists:
 
 - A limit set by `preexec_fn` runs Python between fork and exec, where a thread of the server may
-  hold a lock for ever. On Linux the limits are set on the running child from outside instead,
-  before it is given a byte of input; elsewhere a fixed one-line shell sets them and becomes the child.
+  hold a lock for ever. Here a fixed script sets the limits and becomes the child, or they are set
+  from outside on the running child.
 - A child asks the kernel to die with the *thread* that started it, not with the process. So one
   thread, which lives as long as the process, starts them all. It also ends those that take too long.
 - A process id may be reused once its process has been waited for. Signals go to the group only
@@ -36,7 +36,12 @@ _STDERR_TOLD: Final = 16_384
 
 _CAN_PEEK: Final = hasattr(os, "waitid")  # to see a child's end without reaping it; not on macOS
 
-_SET_LIMITS: Final = 'ulimit -t "$1"; ulimit -f "$2"; ulimit -n "$3"; ulimit -c 0; shift 3; exec "$@"'
+_CAN_LIMIT_OTHERS: Final = hasattr(resource, "prlimit")  # Linux
+
+_SET_LIMITS: Final = (
+    'ulimit -S -t "$1"; ulimit -H -t "$2"; ulimit -f "$3"; ulimit -n "$4"; ulimit -c 0; '
+    '[ "$5" = 0 ] || ulimit -v "$5"; shift 5; exec "$@"'
+)
 
 
 @dataclass(frozen=True)
@@ -204,16 +209,22 @@ def start(
     env: Mapping[str, str],
     folder: Path,
     limits: Limits,
+    tied: bool = True,
     stdin: IO[bytes] | int = subprocess.PIPE,
     stdout: IO[bytes] | int = subprocess.PIPE,
 ) -> Child:
-    """Start `argv` in a new session, with nothing of the server's environment, within `limits`."""
+    """Start `argv` in a new session, in the environment `env` alone, within `limits`.
+
+    A child that is `tied` has its limits before it starts, so that those it starts have them too,
+    and dies with the server where the kernel offers that. It costs 1.5 ms, more than starting git.
+    One that is not gets its limits a moment after it started; it must start no others.
+    """
 
     def begin() -> Child:
         stderr = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the Child
         try:
             process = subprocess.Popen(
-                [*_prefix(limits), *argv],
+                _argv(argv, limits, tied=tied),
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
@@ -226,7 +237,8 @@ def start(
         except BaseException:
             stderr.close()
             raise
-        _set_limits(process.pid, limits)
+        if _CAN_LIMIT_OTHERS and not tied:
+            _limit(process.pid, limits)
         return Child(process, stderr, time.monotonic() + limits.wall_seconds)
 
     with _launcher_lock:
@@ -234,26 +246,37 @@ def start(
     return launcher.launch(begin)
 
 
+def _argv(argv: Sequence[str], limits: Limits, *, tied: bool) -> list[str]:
+    return [*shell_prefix(limits), *_setpriv(), *argv] if tied or not _CAN_LIMIT_OTHERS else list(argv)
+
+
 @cache
 def _setpriv() -> tuple[str, ...]:
     """Return the words that tie a child to the server's life and to its rights, where there is setpriv."""
-    program = shutil.which("setpriv") if hasattr(resource, "prlimit") else None
+    program = shutil.which("setpriv")
     return (program, "--pdeathsig", "KILL", "--no-new-privs", "--") if program else ()
 
 
-def _prefix(limits: Limits) -> tuple[str, ...]:
-    return _setpriv() if hasattr(resource, "prlimit") else shell_prefix(limits)
-
-
 def shell_prefix(limits: Limits) -> tuple[str, ...]:
-    """Return the words that set limits before a program starts, for systems without prlimit(2)."""
-    blocks = str(-(-limits.file_bytes // 512))
-    return ("/bin/sh", "-c", _SET_LIMITS, "sh", str(limits.cpu_seconds), blocks, str(OPEN_FILES))
+    """Return the words that start a program with its limits set: a fixed script, all else arguments."""
+    numbers = [
+        _below(resource.RLIMIT_CPU, limits.cpu_seconds),
+        _below(resource.RLIMIT_CPU, limits.cpu_seconds + 1),
+        -(-limits.file_bytes // 512),
+        _below(resource.RLIMIT_NOFILE, OPEN_FILES),
+        0 if limits.memory_bytes is None else limits.memory_bytes // 1024,
+    ]
+    return ("/bin/sh", "-c", _SET_LIMITS, "sh", *map(str, numbers))
 
 
-def _set_limits(pid: int, limits: Limits) -> None:
-    if not hasattr(resource, "prlimit"):
-        return
+def _below(kind: int, wanted: int) -> int:
+    """Return `wanted`, or less where this process itself may not have so much."""
+    ceiling = resource.getrlimit(kind)[1]
+    return wanted if ceiling == resource.RLIM_INFINITY else min(wanted, ceiling)
+
+
+def _limit(pid: int, limits: Limits) -> None:
+    """Set the limits of a child that runs already."""
     wanted = {
         resource.RLIMIT_CPU: (limits.cpu_seconds, limits.cpu_seconds + 1),
         resource.RLIMIT_FSIZE: (limits.file_bytes, limits.file_bytes),
@@ -264,10 +287,7 @@ def _set_limits(pid: int, limits: Limits) -> None:
         wanted[resource.RLIMIT_AS] = (limits.memory_bytes, limits.memory_bytes)
     for kind, (soft, hard) in wanted.items():
         with contextlib.suppress(ProcessLookupError):
-            ceiling = resource.prlimit(pid, kind)[1]
-            if ceiling != resource.RLIM_INFINITY:
-                soft, hard = min(soft, ceiling), min(hard, ceiling)  # noqa: PLW2901 -- lowered, not replaced
-            resource.prlimit(pid, kind, (soft, hard))
+            resource.prlimit(pid, kind, (_below(kind, soft), _below(kind, hard)))
 
 
 def limit_named_by(returncode: int, limits: Limits) -> str | None:

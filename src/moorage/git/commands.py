@@ -22,10 +22,14 @@ from moorage.git.environment import MIN_ALLOCATION_BYTES, Place
 __all__ = ["TABLE", "Child", "Command", "Finished", "Limits", "Place", "git_version", "run", "spawn"]
 
 _HOUR: Final = 3600.0
+_BRIEF_SECONDS: Final = 60  # an orphan that can burn no more processor time need not be tied
 _LARGEST_FILE: Final = 64 << 30
 
-_QUICK = Limits(cpu_seconds=60, wall_seconds=120)
-_SERVING = Limits(cpu_seconds=600, wall_seconds=_HOUR)  # as long as the slowest client we bear
+_QUICK = Limits(cpu_seconds=_BRIEF_SECONDS, wall_seconds=120)
+_WRITING = replace(_QUICK, file_bytes=1 << 30)
+_SERVING = Limits(
+    cpu_seconds=600, wall_seconds=_HOUR, file_bytes=64 * MEGABYTE
+)  # as long as the slowest client we bear
 _PACKING = Limits(cpu_seconds=1800, wall_seconds=_HOUR, file_bytes=_LARGEST_FILE)
 _UPKEEP = Limits(cpu_seconds=4 * 3600, wall_seconds=4 * _HOUR, file_bytes=_LARGEST_FILE)
 
@@ -36,13 +40,14 @@ class Command:
 
     `writes` says whether it may change the repository it works in. Commands with
     `end_of_options` get that marker before their operands; the others take no operands that
-    start with a dash.
+    start with a dash. `forks` says that it starts processes of its own.
     """
 
     words: tuple[str, ...]
     options: frozenset[str] = frozenset()
     writes: bool = False
     end_of_options: bool = False
+    forks: bool = False
     limits: Limits = _QUICK
     configuration: tuple[tuple[str, str], ...] = ()
 
@@ -61,13 +66,11 @@ TABLE: Final = {
     "cat-file": Command(
         ("cat-file",),
         frozenset({"--batch", "--batch-check", "--batch-all-objects", "--unordered", "--buffer"}),
-        limits=replace(_QUICK, cpu_seconds=600, wall_seconds=900),
     ),
     "rev-list": Command(
         ("rev-list",),
         frozenset({"--objects", "--quiet", "--stdin", "--count", "--max-count", "--topo-order", "--parents"}),
         end_of_options=True,
-        limits=replace(_QUICK, cpu_seconds=600, wall_seconds=900),
     ),
     "index-pack": Command(
         ("index-pack", "--stdin", "--fix-thin"),
@@ -84,6 +87,7 @@ TABLE: Final = {
     "upload-pack": Command(
         ("upload-pack", "--strict"),
         frozenset({"--stateless-rpc", "--http-backend-info-refs", "--timeout"}),
+        forks=True,
         limits=_SERVING,
         configuration=_UPLOAD_PACK_CONFIGURATION,
     ),
@@ -93,23 +97,27 @@ TABLE: Final = {
             {"-d", "-a", "--geometric", "--write-midx", "--write-bitmap-index", "--no-write-bitmap-index"}
         ),
         writes=True,
+        forks=True,
         limits=_UPKEEP,
     ),
     "multi-pack-index": Command(
         ("multi-pack-index", "write", "--no-progress"),
         frozenset({"--bitmap", "--preferred-pack", "--stdin-packs"}),
         writes=True,
+        forks=True,
         limits=_UPKEEP,
     ),
     "commit-graph": Command(
         ("commit-graph", "write", "--no-progress"),
         frozenset({"--reachable", "--changed-paths", "--split", "--stdin-packs"}),
         writes=True,
+        forks=True,
         limits=_UPKEEP,
     ),
-    "pack-refs": Command(("pack-refs",), frozenset({"--all", "--no-prune"}), writes=True),
-    "update-ref": Command(("update-ref",), frozenset({"--stdin", "-z", "--no-deref"}), writes=True),
-    "symbolic-ref": Command(("symbolic-ref",), frozenset({"--quiet"}), writes=True),
+    "pack-refs": Command(("pack-refs",), frozenset({"--all", "--no-prune"}), writes=True, limits=_WRITING),
+    "update-ref": Command(
+        ("update-ref",), frozenset({"--stdin", "-z", "--no-deref"}), writes=True, limits=_WRITING
+    ),
     "for-each-ref": Command(
         ("for-each-ref",),
         frozenset({"--format", "--count"}),
@@ -118,6 +126,7 @@ TABLE: Final = {
     "fsck": Command(
         ("fsck", "--no-progress"),
         frozenset({"--strict", "--full", "--connectivity-only", "--no-dangling", "--no-reflogs"}),
+        forks=True,
         limits=_UPKEEP,
     ),
 }
@@ -169,24 +178,27 @@ def spawn(
         ),
         folder=place.repository if place is not None else Path("/"),
         limits=limits,
+        tied=command.forks or limits.cpu_seconds > _BRIEF_SECONDS,
         stdin=subprocess.PIPE if stdin is None else stdin,
         stdout=subprocess.PIPE if stdout is None else stdout,
     )
 
 
-def lines(name: str, *options: str, at: Place | Path, allocation_bytes: int) -> Iterator[bytes]:
+def lines(
+    name: str, *options: str, at: Place | Path, limits: Limits, allocation_bytes: int
+) -> Iterator[bytes]:
     """Run a command without input and yield its output line by line, whatever its size.
 
     Raises ChildFailed at the end where the command failed.
     """
-    with spawn(name, *options, at=at, allocation_bytes=allocation_bytes) as child:
+    with spawn(name, *options, at=at, limits=limits, allocation_bytes=allocation_bytes) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         child.stdin.close()
         with open(child.stdout.fileno(), "rb", closefd=False) as output:
             yield from output
         returncode = child.wait()
-        stopped = _stopped_by(child, returncode, TABLE[name].limits, overflowed=False)
+        stopped = _stopped_by(child, returncode, limits, overflowed=False)
         finished = Finished(returncode, b"", child.complaint(), stopped)
     if not finished.ok:
         raise ChildFailed(finished)

@@ -24,6 +24,8 @@ from moorage.git.quarantine_folders import make_bare, quarantine_folder, sweep_s
 
 __all__ = ["Quarantine", "ReceiveLimits", "Received", "sweep_stale"]
 
+_BRIEF_SECONDS: Final = 60
+_LONG_WALK: Final = replace(TABLE["rev-list"].limits, cpu_seconds=900, wall_seconds=1800)
 _INDEX_CONFIGURATION: Final = (("core.packedGitWindowSize", "16m"), ("core.packedGitLimit", "256m"))
 
 
@@ -52,6 +54,7 @@ class Quarantine:
         self._objects = objects
         self._largest_live_bytes = largest_live_bytes
         self._allocation_bytes = allocation_limit(largest_object_bytes=largest_live_bytes)
+        self._seconds = _BRIEF_SECONDS
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -97,7 +100,7 @@ class Quarantine:
 
     def _index(self, incoming: Path, size: int) -> None:
         base = TABLE["index-pack"].limits
-        seconds = 60 + size // MEGABYTE
+        seconds = self._seconds = _BRIEF_SECONDS + size // MEGABYTE  # git needs a tenth of that
         with incoming.open("rb") as pack:
             finished = self._run(
                 "index-pack",
@@ -136,6 +139,7 @@ class Quarantine:
                 "--unordered",
                 "--batch-check=%(objectsize) %(objecttype) %(objectname)",
                 at=place,
+                limits=replace(TABLE["cat-file"].limits, cpu_seconds=self._seconds),
                 allocation_bytes=self._allocation_bytes,
             ):
                 largest = max(largest, _require_size(line, limits))
@@ -159,13 +163,16 @@ class Quarantine:
         if not tips or self._walk(tips, known_tips).ok:
             return
         everything = list(all_tips())
-        finished = self._walk(tips, everything) if everything else None
+        finished = self._walk(tips, everything, _LONG_WALK) if everything else None
         if finished is None or not finished.ok:
             told = finished.stderr if finished else ""
             raise Fault(VALIDATION_ERROR, "missing necessary objects", git_stderr=told)
 
-    def _walk(self, tips: Iterable[ObjectId], known: Iterable[ObjectId]) -> Finished:
-        return self._run("rev-list", "--objects", "--quiet", "--stdin", stdin=_revisions(tips, known))
+    def _walk(
+        self, tips: Iterable[ObjectId], known: Iterable[ObjectId], limits: Limits | None = None
+    ) -> Finished:
+        revisions = _revisions(tips, known)
+        return self._run("rev-list", "--objects", "--quiet", "--stdin", stdin=revisions, limits=limits)
 
     def pack_of(self, tips: Iterable[ObjectId], excluding: Iterable[ObjectId]) -> Received | None:
         """Pack anew only what `tips` reach and the repository lacks; None where that is nothing.

@@ -38,6 +38,11 @@ class Repository:
         )
         return finished.stdout
 
+    @classmethod
+    def here(cls) -> Repository:
+        """A repository that need not exist."""
+        return cls(Path("/nonexistent"))
+
     def blob(self, content: bytes) -> ObjectId:
         return self._id(self.git("hash-object", "-w", "--stdin", stdin=content))
 
