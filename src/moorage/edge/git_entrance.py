@@ -68,7 +68,7 @@ class GitEntrance:
             identity = self.authenticator.git(
                 request.authorization,
                 request.host,
-                request.signed_path,
+                request.signed_path.decode("utf-8", "surrogateescape"),
                 named.region if named is not None else None,
             )
         except Fault:
