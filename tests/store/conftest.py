@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -77,8 +78,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         missing("PostgreSQL", "on Debian: apt-get install postgresql")
     # PostgreSQL refuses to run as root, and a socket's path may not be long.
     user = "postgres" if os.geteuid() == 0 else None
-    folder = Path(f"/tmp/moorage-pg-{uuid.uuid4().hex[:8]}")
-    folder.mkdir(mode=0o700)
+    folder = Path(tempfile.mkdtemp(prefix="moorage-pg-"))
     if user is not None:
         shutil.chown(folder, user, user)
     log = tmp_path_factory.mktemp("postgres") / "log"

@@ -82,6 +82,23 @@ def test_the_second_writer_of_a_process_waits_no_longer_than_told(database: Data
     holder.join()
 
 
+def test_a_write_holds_the_lock_from_its_first_moment(database: Database, path: Path) -> None:
+    # Else it could read, decide, and then find that another process has changed what it read.
+    other = Database.open(f"sqlite:///{path}", busy_timeout_s=0.1)
+    entered: list[str] = []
+
+    def enter() -> None:
+        with other.write():
+            entered.append("in")
+
+    with database.write(), pytest.raises(Fault) as refused:
+        enter()
+    assert (refused.value.status, entered) == (503, [])
+    enter()
+    assert entered == ["in"]
+    other.close()
+
+
 def test_readers_do_not_wait_for_the_writer(database: Database) -> None:
     database.migrate()
     with database.write() as connection:
