@@ -35,10 +35,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _serve(settings: Settings) -> int:
-    from moorage.server import logs, service
+    from moorage.server import demo, logs, service
+    from moorage.server.announcement import announcement
 
     logs.configure(settings.log_format)
-    return service.run(settings, os.environ, lambda prepared: _announce(settings, prepared))
+    lines: list[str] = []
+
+    def before(prepared: Prepared) -> None:
+        if settings.demo:
+            lines.append(demo.ensure(prepared))
+
+    def on_ready(prepared: Prepared) -> None:
+        said = announcement(settings, prepared, terminal=sys.stdout.isatty())
+        sys.stdout.write("\n".join([said, *lines]))
+        sys.stdout.flush()
+
+    return service.run(settings, os.environ, before=before, on_ready=on_ready)
 
 
 def _with_shared_metrics(settings: Settings) -> int:
@@ -49,10 +61,3 @@ def _with_shared_metrics(settings: Settings) -> int:
         return _serve(settings)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _announce(settings: Settings, prepared: Prepared) -> None:
-    from moorage.server.announcement import announcement
-
-    sys.stdout.write(announcement(settings, prepared, terminal=sys.stdout.isatty()))
-    sys.stdout.flush()

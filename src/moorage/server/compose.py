@@ -45,6 +45,7 @@ from moorage.storage import tables
 from moorage.storage.audit_batch import AuditBatch
 from moorage.storage.blobs import BlobMissing, BlobStore, open_blobs
 from moorage.storage.database import Database
+from moorage.wire.dispatch import Service
 
 if TYPE_CHECKING:
     from moorage.core.clock import Clock
@@ -55,7 +56,9 @@ if TYPE_CHECKING:
     from moorage.server.settings import Settings
     from moorage.wire.regions import Regions
 
-SERVICES = {service.name: service for service in (codecommit, iam, sts)}
+# Its operations come with the KMS API; until then each is answered as one that is not there yet.
+kms: Service[Call] = Service("kms")
+SERVICES = {service.name: service for service in (codecommit, iam, kms, sts)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,24 @@ def open_stores(settings: Settings, installation: Installation, clock: Clock) ->
     return Stores(database, blobs, cache, gate, keyring, opener, publisher, repositories)
 
 
+def calls(
+    settings: Settings, installation: Installation, regions: Regions, found: Endpoints, stores: Stores
+) -> Callable[[Caller], Call]:
+    """Return the function that makes, for a caller, what handlers are given."""
+    return partial(
+        Call,
+        database=stores.database,
+        root_key=installation.root_key,
+        gate=stores.gate,
+        regions=regions,
+        repositories=stores.repositories,
+        opener=stores.opener,
+        publisher=stores.publisher,
+        keyring=stores.keyring,
+        clone_urls=CloneUrls(settings.domain, found.https_port, settings.public_url),
+    )
+
+
 def build(
     settings: Settings, installation: Installation, regions: Regions, place: Place, clock: Clock
 ) -> Node:
@@ -129,18 +150,7 @@ def build(
         default_region=settings.region,
         git_password_lifetime=settings.git_password_lifetime,
     )
-    call = partial(
-        Call,
-        database=stores.database,
-        root_key=installation.root_key,
-        gate=stores.gate,
-        regions=regions,
-        repositories=stores.repositories,
-        opener=stores.opener,
-        publisher=stores.publisher,
-        keyring=stores.keyring,
-        clone_urls=CloneUrls(settings.domain, place.endpoints.https_port, settings.public_url),
-    )
+    call = calls(settings, installation, regions, place.endpoints, stores)
     entrance = GitEntrance(
         authenticator=authenticator,
         access=GitAccess(stores.gate, stores.repositories, stores.opener),

@@ -66,6 +66,24 @@ def _redacted(name: str, value: Any, depth: int) -> Any:
     return redact_text(str(value), lines=name == "exception")
 
 
+def adopt_standard_logging() -> None:
+    """Send our lines through the standard library's loggers, redacted: for use inside another program.
+
+    Does nothing where that program has set structlog up itself.
+    """
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.processors.format_exc_info,
+            redact,
+            structlog.stdlib.render_to_log_kwargs,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+
+
 def configure(form: Literal["json", "console"] | None = None, stream: TextIO | None = None) -> None:
     """Send all log lines, ours and the libraries', to `stream` (standard error)."""
     stream = stream or sys.stderr

@@ -96,11 +96,21 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
     )
 
 
-def run(settings: Settings, environ: Mapping[str, str], on_ready: Callable[[Prepared], None]) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit status. Raises as `prepare`."""
+def run(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    on_ready: Callable[[Prepared], None],
+    before: Callable[[Prepared], None] = lambda _prepared: None,
+) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit status. Raises as `prepare`.
+
+    `before` is called once everything is made and nothing is served yet.
+    """
     os.umask(0o077)
     _raise_descriptor_limit()
     prepared = prepare(settings, environ)
+    before(prepared)
     if settings.workers == 1:
         return _run_alone(prepared, lambda: on_ready(prepared))
     supervisor = Supervisor(
