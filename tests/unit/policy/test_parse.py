@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moorage.policy import PolicyError, parse
@@ -280,6 +280,7 @@ def test_a_trust_policy_has_no_resource_and_speaks_of_sts_alone() -> None:
     assert "Resource (or NotResource) is missing" in of("resource", Resource=None)
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.text() | st.integers(),
@@ -313,6 +314,7 @@ def test_any_json_is_a_policy_or_a_policy_error(value: Any) -> None:
             parse(json.dumps(value), kind)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_a_policy_or_a_policy_error(text: str) -> None:
     with pytest.raises(PolicyError):

@@ -23,6 +23,7 @@ def with_policies(case: RandomCase, **changes: Any) -> RandomCase:
     return replace(case, policies=case.policies._replace(**changes))
 
 
+@settings(deadline=None)
 @given(CASES)
 def test_adding_a_matching_deny_always_denies(case: RandomCase) -> None:
     for changes in (
@@ -34,6 +35,7 @@ def test_adding_a_matching_deny_always_denies(case: RandomCase) -> None:
         assert with_policies(case, **changes).decision().reason == "explicit deny"
 
 
+@settings(deadline=None)
 @given(CASES)
 def test_adding_an_allow_never_takes_an_access_away(case: RandomCase) -> None:
     more = with_policies(case, identity=[*case.policies.identity, ALLOW_ALL])
@@ -42,6 +44,7 @@ def test_adding_an_allow_never_takes_an_access_away(case: RandomCase) -> None:
     assert (case.decision().reason == "explicit deny") is (more.decision().reason == "explicit deny")
 
 
+@settings(deadline=None)
 @given(CASES)
 def test_a_boundary_or_a_session_policy_never_adds_an_access(case: RandomCase) -> None:
     free = with_policies(case, boundary=None, session=None)
@@ -52,6 +55,7 @@ def test_a_boundary_or_a_session_policy_never_adds_an_access(case: RandomCase) -
         assert with_policies(case, session=None).decision().allowed
 
 
+@settings(deadline=None)
 @given(CASES)
 def test_the_order_of_policies_and_statements_does_not_matter(case: RandomCase) -> None:
     def turned(policy: Any) -> Any:
@@ -64,6 +68,7 @@ def test_the_order_of_policies_and_statements_does_not_matter(case: RandomCase) 
     assert other.fast() == case.fast()
 
 
+@settings(deadline=None)
 @given(CASES)
 def test_another_account_is_never_allowed_more(case: RandomCase) -> None:
     home = replace(case, access=replace(case.access, resource_account=""))
@@ -72,6 +77,7 @@ def test_another_account_is_never_allowed_more(case: RandomCase) -> None:
         assert home.decision().allowed
 
 
+@settings(deadline=None)
 @given(CASES)
 def test_every_decision_can_be_explained_and_names_its_statement(case: RandomCase) -> None:
     decision = case.decision()
@@ -85,7 +91,7 @@ def test_every_decision_can_be_explained_and_names_its_statement(case: RandomCas
         assert decision.statement in decision.policy.document.statements
 
 
-@settings(max_examples=200)
+@settings(deadline=None)
 @given(CASES, st.dictionaries(st.text(), st.lists(st.text()).map(tuple)), st.text(), st.text())
 def test_no_request_is_too_odd_to_decide(
     case: RandomCase, context: dict[str, tuple[str, ...]], action: str, resource: str

@@ -6,7 +6,7 @@ import time
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moorage.policy.wildcards import Glob, elements_of
@@ -39,11 +39,13 @@ def test_every_short_pattern_agrees_with_the_textbook_on_every_short_text() -> N
             assert glob.matches(text) is table_says("".join(pattern), text), (pattern, text)
 
 
+@settings(deadline=None)
 @given(LONGER, st.text(alphabet="ab", max_size=20))
 def test_a_glob_agrees_with_the_textbook(pattern: str, text: str) -> None:
     assert matches(pattern, text) is table_says(pattern, text)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_text_without_wildcards_matches_itself_alone(text: str) -> None:
     assert Glob([text] if text else []).matches(text)
