@@ -108,7 +108,7 @@ class Authenticator:
         holders: list[_Holder] = []
 
         def secret_of(fresh: Claim) -> Secret:
-            self._require_region(fresh, service)
+            self._require_region(fresh, service, region)
             found = self._holder(fresh.access_key_id, fresh.session_token)
             if isinstance(found, _Unusable):
                 raise sigv4.unknown_key(reason=found.reason)
@@ -126,7 +126,8 @@ class Authenticator:
             secret_of=secret_of,
             keys=self._signing_keys,
         )
-        return holders[0].principal, claim.region
+        signed_for = GLOBAL_REGIONS[partition_of(claim.region)] if service == "iam" else claim.region
+        return holders[0].principal, signed_for
 
     def git(
         self, authorization: str | None, host: str, raw_path: str, region_of_host: str | None
@@ -212,9 +213,14 @@ class Authenticator:
             )
         return [region_of_host]
 
-    def _require_region(self, claim: Claim, service: str) -> None:
+    def _require_region(self, claim: Claim, service: str, region_of_host: str | None) -> None:
+        """Refuse a scope of no region here.
+
+        IAM has one region for each partition. But the AWS CLI and SDKs, given an --endpoint-url, sign
+        for IAM with whatever region is configured: where the host names none, that is taken for it.
+        """
         served = claim.region in self._regions
-        if service == "iam":
+        if service == "iam" and region_of_host is not None:
             served = claim.region in GLOBAL_REGIONS.values()
         if not served:
             raise sigv4.mismatch(f"Credential should be scoped to a valid region, not '{claim.region[:64]}'.")

@@ -176,7 +176,8 @@ def test_unknown_temporary_and_token_bearing_keys_are_refused(door: Door) -> Non
 def test_a_wrong_secret_region_service_or_time_is_a_signature_that_does_not_match(door: Door) -> None:
     key, secret = door.as_root()
     assert refusal_of(door, door.signed(key, "wrong")).code == "SignatureDoesNotMatch"
-    assert refusal_of(door, door.signed(key, secret, region="eu-west-1")).code == "SignatureDoesNotMatch"
+    abroad = door.signed(key, secret, region="eu-west-1")
+    assert refusal_of(door, abroad, region="us-east-1").code == "SignatureDoesNotMatch"
     assert refusal_of(door, door.signed(key, secret, service="sts")).code == "SignatureDoesNotMatch"
     nowhere = door.signed(key, secret, region="mars-north-1", service="sts")
     assert refusal_of(door, nowhere, "sts").code == "SignatureDoesNotMatch"
@@ -186,6 +187,13 @@ def test_a_wrong_secret_region_service_or_time_is_a_signature_that_does_not_matc
     for shift in (timedelta(minutes=6), timedelta(minutes=-6)):
         door.clock.shift = shift
         assert refusal_of(door, late).code == "SignatureDoesNotMatch"
+
+
+def test_iam_takes_the_configured_region_where_the_host_names_none(door: Door) -> None:
+    """The AWS CLI with --endpoint-url signs for IAM with whatever region is configured."""
+    request = door.signed(*door.as_root(), region="us-east-2")
+    principal, region = door.authenticator.signed(request, "iam", None)
+    assert (principal.kind, region) == ("root", "us-east-1")
 
 
 def test_a_key_is_unknown_in_another_partition(door: Door) -> None:
