@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Final
 
 _TRAILER_BYTES: Final = 20  # SHA-1 of all before it
-_EMPTY_PACK: Final = bytes.fromhex("5041434b0000000200000000029d08823bd8a8eab510ad6ac75c823cfd3ed31e")
+# What clients send for refs that move to what the server has. A pack of no objects that is not
+# exactly this is for index-pack to judge.
+EMPTY_PACK: Final = bytes.fromhex("5041434b0000000200000000029d08823bd8a8eab510ad6ac75c823cfd3ed31e")
 
 
 @dataclass(frozen=True)
@@ -25,18 +27,9 @@ class Received:
     largest_object_bytes: int
 
 
-def declared_objects(pack: Path) -> int:
-    """Return how many objects a pack says it holds (bytes 8 to 12 of its header)."""
-    with pack.open("rb") as file:
-        return int.from_bytes(file.read(12)[8:12], "big")
-
-
-def declares_no_objects(pack: Path, size: int) -> bool:
-    """Tell a pack of no objects, as clients send for refs that move to what the server has.
-
-    index-pack judges all else, also such a pack with a wrong checksum or anything after it.
-    """
-    return size == len(_EMPTY_PACK) and pack.read_bytes() == _EMPTY_PACK
+def declared_objects(head: bytes) -> int:
+    """Return how many objects a pack says it holds, by its first 12 bytes."""
+    return int.from_bytes(head[8:12], "big")
 
 
 def describe(folder: Path, largest_object_bytes: int) -> Received:
@@ -44,13 +37,14 @@ def describe(folder: Path, largest_object_bytes: int) -> Received:
     pack = next(folder.glob("*.pack"))
     size = pack.stat().st_size
     with pack.open("rb") as file:
+        head = file.read(12)
         file.seek(size - _TRAILER_BYTES)
         checksum = file.read().hex()
     return Received(
         pack=pack,
         index=pack.with_suffix(".idx"),
         checksum=checksum,
-        object_count=declared_objects(pack),
+        object_count=declared_objects(head),
         pack_bytes=size,
         largest_object_bytes=largest_object_bytes,
     )

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Self
+from typing import IO, Final, Self, cast
 
 from moorage.core.faults import VALIDATION_ERROR, Fault, unavailable
 from moorage.core.names import ObjectId
 from moorage.git import commands, complaints, fsck_tolerance
 from moorage.git.commands import TABLE, Finished, Limits, Place
 from moorage.git.environment import MEGABYTE, MIN_ALLOCATION_BYTES, allocation_limit
-from moorage.git.packs import Received, declared_objects, declares_no_objects, describe
+from moorage.git.packs import EMPTY_PACK, Received, declared_objects, describe
 from moorage.git.quarantine_folders import make_bare, quarantine_folder, sweep_stale
 
 __all__ = ["Quarantine", "ReceiveLimits", "Received", "sweep_stale"]
 
+_HELD_BYTES: Final = MEGABYTE
 _BRIEF_SECONDS: Final = 60
 _LONG_WALK: Final = replace(TABLE["rev-list"].limits, cpu_seconds=900, wall_seconds=1800)
 _INDEX_CONFIGURATION: Final = (("core.packedGitWindowSize", "16m"), ("core.packedGitLimit", "256m"))
@@ -55,6 +57,7 @@ class Quarantine:
         self._largest_live_bytes = largest_live_bytes
         self._allocation_bytes = allocation_limit(largest_object_bytes=largest_live_bytes)
         self._seconds = _BRIEF_SECONDS
+        self._known: dict[ObjectId, tuple[str, ObjectId]] = {}
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -77,53 +80,56 @@ class Quarantine:
     ) -> Received | None:
         """Take in a pack and check every object of it; None where it holds no object.
 
-        The pack is written down first, in the memory of one chunk, and indexed when it is whole:
-        a slow client holds a file and no process, and what a child may allocate follows from what
+        The pack is written down first (held, while it is small) and indexed when it is whole: a
+        slow client holds a file and no process, and what a child may allocate follows from what
         was really sent. `heavy()` is entered while a push that needs more than the smallest
         allocation limit is indexed, so that a caller can let these run alone.
 
         Raises Fault with a message fit for `unpack <message>`.
         """
         limits = limits or ReceiveLimits()
-        incoming = self._folder / "incoming"
-        size = _write_down(incoming, pack_chunks, limits.pack_bytes)
-        if size == 0 or declares_no_objects(incoming, size):
-            return None
-        self._allocation_bytes = allocation_limit(
-            received_bytes=size, largest_object_bytes=self._largest_live_bytes
-        )
-        with heavy() if self._allocation_bytes > MIN_ALLOCATION_BYTES else nullcontext():
-            self._index(incoming, size)
-            incoming.unlink()
-            largest = self._largest(self._alone, limits)
-        return describe(self._repository / "objects" / "pack", largest)
+        with tempfile.SpooledTemporaryFile(max_size=_HELD_BYTES, dir=str(self._folder)) as incoming:
+            size = _write_down(incoming, pack_chunks, limits.pack_bytes)
+            incoming.seek(0)
+            head = incoming.read(len(EMPTY_PACK) + 1)
+            if head in (b"", EMPTY_PACK):
+                return None
+            self._allocation_bytes = allocation_limit(
+                received_bytes=size, largest_object_bytes=self._largest_live_bytes
+            )
+            with heavy() if self._allocation_bytes > MIN_ALLOCATION_BYTES else nullcontext():
+                incoming.seek(0)
+                self._index(incoming, size, min(declared_objects(head), size // 8))
+                largest = self._largest(self._alone, limits)
+        received = describe(self._repository / "objects" / "pack", largest)
+        if received.pack_bytes < size:  # git itself looks only where its input is a file
+            raise Fault(VALIDATION_ERROR, "the pack has junk at its end")
+        return received
 
-    def _index(self, incoming: Path, size: int) -> None:
+    def _index(self, incoming: tempfile.SpooledTemporaryFile[bytes], size: int, objects: int) -> None:
         base = TABLE["index-pack"].limits
         seconds = self._seconds = _BRIEF_SECONDS + size // MEGABYTE  # git needs a tenth of that
-        with incoming.open("rb") as pack:
-            finished = self._run(
-                "index-pack",
-                fsck_tolerance.strict_option(),
-                stdin=pack,
-                configuration=_INDEX_CONFIGURATION,
-                limits=replace(
-                    base,
-                    cpu_seconds=seconds,
-                    wall_seconds=4.0 * seconds,
-                    memory_bytes=self._address_space(incoming),
-                ),
-            )
+        finished = self._run(
+            "index-pack",
+            fsck_tolerance.strict_option(),
+            stdin=incoming.read() if size <= _HELD_BYTES else cast("IO[bytes]", incoming),
+            configuration=_INDEX_CONFIGURATION,
+            limits=replace(
+                base,
+                cpu_seconds=seconds,
+                wall_seconds=4.0 * seconds,
+                memory_bytes=self._address_space(objects),
+            ),
+        )
         if not finished.ok:
             raise complaints.fault_of(finished, "index the pack")
 
-    def _address_space(self, incoming: Path) -> int:
+    def _address_space(self, objects: int) -> int:
         """Return a bound (bytes) that honest packs stay well below.
 
         A gigabyte for code, thread stacks, allocator arenas and delta caches; a few of the largest
         objects; the maps of the borrowed indexes; 200 bytes for each object there can be.
         """
-        objects = min(declared_objects(incoming), incoming.stat().st_size // 8)
         borrowed = self._objects / "pack"
         indexes = [*borrowed.glob("*.idx"), *borrowed.glob("multi-pack-index*")] if borrowed.is_dir() else []
         mapped = sum(index.stat().st_size for index in indexes)
@@ -200,39 +206,41 @@ class Quarantine:
 
     def types_of(self, ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
         """Return the type (commit, tree, blob, tag) of each id that exists here or in the cache."""
-        found = self._check(ids, suffix="")
-        return {asked: kind for asked, (_, kind) in found.items()}
+        return {name: kind for name, (kind, _) in self._inspected(ids).items()}
 
     def peel(self, ids: Iterable[ObjectId]) -> dict[ObjectId, ObjectId]:
         """Return what each id comes to when annotated tags are followed to their end.
 
         A branch may move only to ids that peel to themselves and whose type is commit.
         """
-        return {asked: name for asked, (name, _) in self._check(ids, suffix="^{}").items()}
+        return {name: peeled for name, (_, peeled) in self._inspected(ids).items()}
 
-    def _check(self, ids: Iterable[ObjectId], suffix: str) -> Mapping[ObjectId, tuple[ObjectId, str]]:
+    def _inspected(self, ids: Iterable[ObjectId]) -> dict[ObjectId, tuple[str, ObjectId]]:
+        """Return type and peeled id of the ids that exist; each is asked for once.
+
+        An id that is missing is asked for again: the pack may come in between.
+        """
         asked = list(dict.fromkeys(ids))
-        if not asked:
-            return {}
-        finished = self._run(
-            "cat-file",
-            "--batch-check=%(objectname) %(objecttype)",
-            stdin="".join(f"{name}{suffix}\n" for name in asked).encode(),
-        )
-        if not finished.ok:
-            raise complaints.fault_of(finished, "read the objects of the push")
-        answers = (line.split() for line in finished.stdout.decode().splitlines())
-        return {
-            name: (ObjectId(answer[0]), answer[1])
-            for name, answer in zip(asked, answers, strict=True)
-            if answer[-1] != "missing"
-        }
+        unknown = [name for name in asked if name not in self._known]
+        if unknown:
+            finished = self._run(
+                "cat-file",
+                "--batch-check=%(objectname) %(objecttype)",
+                stdin="".join(f"{name}\n{name}^{{}}\n" for name in unknown).encode(),
+            )
+            if not finished.ok:
+                raise complaints.fault_of(finished, "read the objects of the push")
+            answers = [line.split() for line in finished.stdout.decode().splitlines()]
+            for name, itself, peeled in zip(unknown, answers[::2], answers[1::2], strict=True):
+                if "missing" not in (itself[-1], peeled[-1]):
+                    self._known[name] = (itself[1], ObjectId(peeled[0]))
+        return {name: self._known[name] for name in asked if name in self._known}
 
     def _run(
         self,
         name: str,
         *options: str,
-        stdin: bytes | Iterator[bytes] = b"",
+        stdin: bytes | IO[bytes] | Iterator[bytes] = b"",
         operands: tuple[str, ...] = (),
         configuration: Iterable[tuple[str, str]] = (),
         limits: Limits | None = None,
@@ -260,17 +268,16 @@ def _require_size(line: bytes, limits: ReceiveLimits) -> int:
     return size
 
 
-def _write_down(path: Path, chunks: Iterable[bytes], limit: int) -> int:
+def _write_down(file: tempfile.SpooledTemporaryFile[bytes], chunks: Iterable[bytes], limit: int) -> int:
     size = 0
-    with path.open("xb") as file:
-        for chunk in chunks:
-            size += len(chunk)
-            if size > limit:
-                raise Fault(VALIDATION_ERROR, f"the push brings more than {limit} bytes")
-            try:
-                file.write(chunk)
-            except OSError as error:
-                raise unavailable("the server has no room for this push; try again later") from error
+    for chunk in chunks:
+        size += len(chunk)
+        if size > limit:
+            raise Fault(VALIDATION_ERROR, f"the push brings more than {limit} bytes")
+        try:
+            file.write(chunk)
+        except OSError as error:
+            raise unavailable("the server has no room for this push; try again later") from error
     return size
 
 
