@@ -19,9 +19,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from moorage.core.faults import Fault
+from moorage.crypto.streams import BlobTampered
 from moorage.repos import locks
 from moorage.repos.cached_refs import write_all_refs, write_changed_refs
 from moorage.repos.sealed_packs import fetch_blob
+from moorage.storage.blobs import BlobMissing
 
 if TYPE_CHECKING:
     from moorage.crypto.streams import DataKey
@@ -158,8 +161,11 @@ class WorkingCache:
     def _bring(self, folder: Path, pack: PackRow, data_key: DataKey) -> None:
         incoming = folder / "objects" / "pack"
         source, index = incoming / f"tmp_{pack.push_id}.pack", incoming / f"tmp_{pack.push_id}.idx"
-        fetch_blob(self._blobs, pack.pack_key, data_key, source)
-        fetch_blob(self._blobs, pack.index_key, data_key, index)
+        for key, target in ((pack.pack_key, source), (pack.index_key, index)):
+            try:
+                fetch_blob(self._blobs, key, data_key, target)
+            except (BlobTampered, BlobMissing) as error:
+                raise _damaged(key) from error
         _install(folder, pack.checksum, source, index)
 
     # --- where it stands --------------------------------------------------------------------
@@ -196,6 +202,15 @@ class WorkingCache:
 
     def _filling(self, repository_id: str) -> contextlib.AbstractContextManager[None]:
         return locks.held(self._lock(repository_id, "fill"), exclusive=True)
+
+
+def _damaged(key: str) -> Fault:
+    return Fault(
+        "EncryptionIntegrityChecksFailedException",
+        "The stored data of this repository is damaged. Its administrator can run: moorage verify",
+        status=500,
+        blob_key=key,
+    )
 
 
 def _has_pack(folder: Path, pack: PackRow) -> bool:

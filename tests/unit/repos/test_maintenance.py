@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from codecommit_at_hand import git
+from moorage.core.faults import Fault
 from moorage.repos import backup
 from moorage.repos.cache import WorkingCache
 from moorage.repos.maintenance import Maintenance, rolled_up
@@ -134,6 +135,17 @@ def test_verify_sees_a_cache_whose_refs_differ_from_the_rows(node: Node, local: 
         (path / MAIN).parent.mkdir(parents=True, exist_ok=True)
         (path / MAIN).write_text(git(local, "rev-parse", "main~1") + "\n")
     assert len(problems(node, tmp_path / "scratch")) == 2
+
+
+def test_a_damaged_blob_fails_loudly_and_serves_no_wrong_bytes(
+    node: Node, local: Path, tmp_path: Path
+) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    (pack,) = node.open("Demo").snapshot.packs
+    flip_a_bit(tmp_path / "blobs" / pack.pack_key)
+    other = node.beside(tmp_path / "other").open("Demo")
+    with pytest.raises(Fault, match="EncryptionIntegrityChecksFailedException"), other.reading():
+        pass
 
 
 def flip_a_bit(file: Path) -> None:
