@@ -226,6 +226,8 @@ class Authenticator:
             raise sigv4.mismatch(f"Credential should be scoped to a valid region, not '{claim.region[:64]}'.")
 
     def _holder(self, access_key_id: str, session_token: Secret | None) -> _Holder | _Unusable:
+        if not access_keys.is_key_id(access_key_id):
+            return _Unusable("that is no access key id")
         if access_key_id.startswith(TEMPORARY_KEY):
             return _Unusable("it is a temporary one, and this version issues none")
         with self._database.read() as connection:
@@ -233,13 +235,8 @@ class Authenticator:
             if owner is None:
                 return _Unusable("there is no such key")
             holder = self._kept(owner) or self._opened(connection, owner)
-        if not owner.account_open:
-            return _Unusable("its account is closed", holder)
-        if not owner.active:
-            return _Unusable("it is inactive", holder)
-        if session_token is not None:
-            return _Unusable("a session token came with it, which only temporary keys have", holder)
-        return holder
+        reason = _fault_of(owner, session_token)
+        return holder if reason is None else _Unusable(reason, holder)
 
     def _kept(self, owner: KeyOwner) -> _Holder | None:
         with self._lock:
@@ -280,6 +277,17 @@ def _principal(connection: Connection, owner: KeyOwner) -> Principal:
         access_key_id=owner.access_key_id,
         tags=identities.tags_of(connection, owner.user_id),
     )
+
+
+def _fault_of(owner: KeyOwner, session_token: Secret | None) -> str | None:
+    """Return why a known key must not be used, or None."""
+    if not owner.account_open:
+        return "its account is closed"
+    if not owner.active:
+        return "it is inactive"
+    if session_token is not None:
+        return "a session token came with it, which only temporary keys have"
+    return None
 
 
 def _shown(text: str) -> str:

@@ -91,7 +91,7 @@ def create(
         ValueError: the chosen id is malformed or taken, or the chosen secret is empty.
     """
     key_id, secret = chosen or _fresh(connection, account_id, entropy)
-    if _KEY_ID.fullmatch(key_id) is None:
+    if not is_key_id(key_id):
         raise ValueError("An access key id has 16 to 128 letters, digits or underscores.")
     if not secret.reveal():
         raise ValueError("A secret access key must not be empty.")
@@ -116,6 +116,11 @@ def _fresh(connection: Connection, account_id: str, entropy: Entropy) -> tuple[s
     while find(connection, key_id) is not None:
         key_id = access_key_id(account_id, entropy)
     return key_id, Secret(secret_access_key(entropy))
+
+
+def is_key_id(text: str) -> bool:
+    """Tell whether a text can be an access key id; what cannot must not reach the database."""
+    return _KEY_ID.fullmatch(text) is not None
 
 
 def seal_context(key_id: str) -> str:

@@ -299,6 +299,17 @@ def test_what_is_no_git_password_is_a_401_with_a_reason(door: Door, authorizatio
     assert refused.value.message
 
 
+@pytest.mark.parametrize(
+    "key", ["", "AKIA\0IOSFODNN7EXAMPLE", "AKIA\udcffIOSFODNN7EXAMPLE", "A" * 5000, "ключ" * 5]
+)
+def test_a_key_id_no_database_could_hold_is_refused_like_any_unknown_one(door: Door, key: str) -> None:
+    signature = f"{key}:20260101T000000Z{'0' * 64}".encode("utf-8", "surrogateescape")
+    header = "Basic " + base64.b64encode(signature).decode()
+    with pytest.raises(Fault) as refused:
+        door.authenticator.git(header, HOST, PATH, "us-east-2")
+    assert refused.value.status == 401
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
 @given(user=st.text(max_size=40), password=st.text(max_size=100))
 def test_no_user_name_or_password_breaks_the_door(door: Door, user: str, password: str) -> None:

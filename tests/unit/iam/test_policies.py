@@ -272,3 +272,17 @@ def test_every_operation_registered_asks_for_permission(root: Desk, installation
         asked = {key: value for key, value in request.items() if key in shape.members}
         fault = nobody.refusal(name, **asked)
         assert fault.code == "AccessDenied", name
+
+
+@pytest.mark.parametrize("more", [{"Description": "a\0b"}, {"Path": "/" + "x" * 510 + "/"}])
+def test_a_policy_whose_description_or_arn_could_not_be_kept_is_refused(
+    root: Desk, more: dict[str, str]
+) -> None:
+    fault = root.refusal("CreatePolicy", PolicyName="own", PolicyDocument=ALLOW, **more)
+    assert fault.code in {"InvalidInput", "ValidationError"}
+    assert root.ask("ListPolicies", Scope="Local")["Policies"] == []
+
+
+def test_a_description_in_any_language_is_kept(root: Desk) -> None:
+    root.ask("CreatePolicy", PolicyName="own", PolicyDocument=ALLOW, Description="Größe 値 \N{ANCHOR}\n")
+    assert root.ask("GetPolicy", PolicyArn=OWN)["Policy"]["Description"] == "Größe 値 \N{ANCHOR}\n"

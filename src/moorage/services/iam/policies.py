@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from moorage.services.call import Call
     from moorage.services.iam.managed import Usage
 
+# As the rows of attachments hold it. AWS publishes no such limit beside those of path and name.
+MAX_ARN = 512
+
 
 @iam.operation("CreatePolicy", resource=targets.new_policy)
 def create_policy(call: Call, request: Request) -> Answer:
@@ -26,6 +29,8 @@ def create_policy(call: Call, request: Request) -> Answer:
     tag_rules.require_room({}, tags)
     require_document(request["PolicyDocument"])
     arn = iam_arn(caller.partition, caller.account_id, f"policy{path}{name}")
+    if len(arn) > MAX_ARN:
+        raise refusals.invalid_input(f"Path and name are too long: an ARN has {MAX_ARN} characters at most.")
     with change(call, "CreatePolicy", arn) as connection:
         if policies.holder_of(connection, caller.account_id, name) is not None:
             raise refusals.policy_name_taken(name)
