@@ -9,6 +9,14 @@ from sqlalchemy import Connection, delete, insert, select
 from moorage.storage import tables
 
 
+def folded(key: str) -> str:
+    """Return a tag key as it is compared: in small letters, each in the place of one letter.
+
+    A letter whose small form takes two code points stays: the column is as long as the key may be.
+    """
+    return "".join(small if len(small := letter.lower()) == 1 else letter for letter in key)
+
+
 def of(connection: Connection, owner_id: str) -> dict[str, str]:
     """Return the tags of a thing, by key, in the spelling they were set with."""
     table = tables.identity_tags
@@ -26,7 +34,7 @@ def put(connection: Connection, owner_id: str, tags: Mapping[str, str]) -> None:
     connection.execute(
         insert(tables.identity_tags),
         [
-            {"owner_id": owner_id, "key_folded": key.lower(), "key": key, "value": value}
+            {"owner_id": owner_id, "key_folded": folded(key), "key": key, "value": value}
             for key, value in tags.items()
         ],
     )
@@ -35,5 +43,5 @@ def put(connection: Connection, owner_id: str, tags: Mapping[str, str]) -> None:
 def remove(connection: Connection, owner_id: str, keys: Iterable[str]) -> None:
     """Take tags away; keys that are not there are no error, and case is ignored."""
     table = tables.identity_tags
-    folded = [key.lower() for key in keys]
-    connection.execute(delete(table).where(table.c.owner_id == owner_id, table.c.key_folded.in_(folded)))
+    compared = [folded(key) for key in keys]
+    connection.execute(delete(table).where(table.c.owner_id == owner_id, table.c.key_folded.in_(compared)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from moorage.services.iam import quotas, refusals
+from moorage.storage.identity_tags import folded
 
 # What only AWS itself may set.
 RESERVED_PREFIX = "aws:"
@@ -17,7 +18,7 @@ def parsed(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
         Fault: InvalidInput for a key given twice (case is ignored) or a reserved one.
     """
     found = {tag["Key"]: tag["Value"] for tag in tags}
-    if len({key.lower() for key in found}) != len(tags):
+    if len({folded(key) for key in found}) != len(tags):
         raise refusals.invalid_input(
             "Duplicate tag keys found. Please note that Tag keys are case insensitive."
         )
@@ -33,5 +34,5 @@ def require_room(existing: Mapping[str, str], more: Mapping[str, str]) -> None:
     Raises:
         Fault: LimitExceeded.
     """
-    keys = {key.lower() for key in existing} | {key.lower() for key in more}
+    keys = {folded(key) for key in (*existing, *more)}
     quotas.require_room("TagsPerResource", quotas.TAGS_PER_RESOURCE, 0, len(keys))

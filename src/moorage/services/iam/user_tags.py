@@ -42,6 +42,6 @@ def list_user_tags(call: Call, request: Request) -> Answer:
         request,
         "Tags",
         answers.tag_list(tags),
-        key=lambda tag: str(tag["Key"]).lower(),
+        key=lambda tag: identity_tags.folded(str(tag["Key"])),
         shown=lambda tag: tag,
     )
