@@ -69,7 +69,7 @@ class ApiDoor:
     threads: Threads = field(default_factory=Threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = str(uuid.uuid4())
+        request_id = scope["state"]["request_id"] = str(uuid.uuid4())
         service = hosts.service_of(scope, self.regions)
         try:
             body = await _whole(receive, BODY_LIMITS.get(service or "", OTHER_BODY_LIMIT))
@@ -79,7 +79,6 @@ class ApiDoor:
             return
         except Fault as fault:
             answer = self._refusal(service, fault, request_id)
-        scope["state"]["status"] = answer.status
         response = Response(answer.body, answer.status)
         response.raw_headers = [
             *((name.lower().encode(), value.encode("latin-1", "replace")) for name, value in answer.headers),

@@ -120,4 +120,5 @@ def _note(door: str, scope: Scope, seconds: float) -> None:
         status=status,
         ms=round(seconds * 1000, 1),
         client=client[0],
+        **({"request_id": state["request_id"]} if "request_id" in state else {}),
     )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _SINGLE = frozenset({b"host", b"authorization", b"content-length", b"content-encoding", b"content-type"})
 # A body that is slow is looked at this many times within its grace.
 _LOOKS = 6
+# How long an idle client may take for its TLS goodbye when the server stops.
+_GOODBYE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._leftover = 0
         self._refusal: _Refusal | None = None
         self._closing_down = False
+        self._draining = False
         self._deadline: asyncio.TimerHandle | None = None
 
     # --- the connection
@@ -146,6 +149,30 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stop_deadline()
         self._in_head = True
 
+    # --- the end
+
+    def shutdown(self) -> None:
+        """Close at once if idle, else after the answer under way. Called by uvicorn when it stops.
+
+        TLS waits for the client's own goodbye, and an idle keep-alive client sends none for minutes.
+        """
+        self._draining = True
+        idle = not self._begun or self.cycle.response_complete
+        super().shutdown()
+        if idle:
+            self.loop.call_later(_GOODBYE_SECONDS, self.transport.abort)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._draining:
+            self.loop.call_later(self.limits.linger_seconds, self._end_once_sent)
+
+    def _end_once_sent(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.loop.call_later(self.limits.linger_seconds, self._end_once_sent)
+        else:
+            self.transport.abort()
+
     # --- limits
 
     def _given_up(self) -> bool:
@@ -215,7 +242,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self.loop.call_later(self.limits.linger_seconds, self.transport.close)
+        self.loop.call_later(self.limits.linger_seconds, self._end_once_sent)
 
 
 def _answer(status: int, text: str) -> bytes:

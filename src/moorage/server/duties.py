@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from moorage.git.quarantine import sweep_stale
 from moorage.repos.maintenance import Maintenance
 from moorage.repos.sweep import Sweeper
 from moorage.server.background import Job
-from moorage.storage import leases
+from moorage.storage import leases, repositories
 
 if TYPE_CHECKING:
     from moorage.repos.cache import WorkingCache
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 REPACK_SECONDS = 10.0
 EVICT_SECONDS = 30.0
 SWEEP_SECONDS = 900.0
+TIDY_SECONDS = 1800.0
 SWEEP_LEASE_MS = 600_000
 
 # Blobs half written by a node that died; no upload takes as long.
@@ -34,7 +36,14 @@ def jobs(database: Database, blobs: BlobStore, opener: Opener, cache: WorkingCac
         maintenance.run()
 
     def evict() -> None:
+        sweep_stale(cache.quarantine)
         cache.evict()
+
+    def tidy() -> None:
+        for repository_id in cache.cached():
+            with database.read() as connection:
+                keep = repositories.checksums(connection, repository_id)
+            cache.drop_packs(repository_id, keep)
 
     def sweep() -> None:
         with database.write() as connection:
@@ -58,4 +67,5 @@ def jobs(database: Database, blobs: BlobStore, opener: Opener, cache: WorkingCac
         Job("repack", REPACK_SECONDS, repack),
         Job("evict", EVICT_SECONDS, evict),
         Job("sweep", SWEEP_SECONDS, sweep),
+        Job("tidy", TIDY_SECONDS, tidy),
     ]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from moorage.server.options import BY_NAME, Option
 from moorage.server.settings import Settings, SettingsError, default_data
@@ -36,8 +36,37 @@ def load(flags: Mapping[str, object], *, config: str | None = None) -> Settings:
     class Configured(Settings):
         model_config = SettingsConfigDict(toml_file=path)
 
+    return _checked(Configured, flags, table, path)
+
+
+def of(values: Mapping[str, object]) -> Settings:
+    """Return settings from these values alone, whatever the environment and any file say.
+
+    Raises:
+        SettingsError: one of them is wrong.
+    """
+    return _checked(_Alone, values, {}, None)
+
+
+class _Alone(Settings):
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
+def _checked(
+    kind: type[Settings], flags: Mapping[str, object], table: Mapping[str, Any], path: Path | None
+) -> Settings:
     try:
-        settings = Configured(**dict(flags))  # type: ignore[arg-type]  # pydantic checks each value
+        settings = kind(**dict(flags))  # type: ignore[arg-type]  # pydantic checks each value
     except ValidationError as error:
         raise SettingsError(_first_sentence(error, flags, table, path)) from None
     _check_together(settings)
