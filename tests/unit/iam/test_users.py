@@ -228,9 +228,10 @@ def test_each_change_writes_one_audit_row_and_a_refused_one_none(
 ) -> None:
     from moorage.storage import audit
 
-    root.ask("CreateUser", UserName="mary")
+    root.ask("CreateUser", UserName="mary", Path="/t/")
     root.refusal("CreateUser", UserName="mary")
     root.ask("DeleteUser", UserName="mary")
     with installation.database.read() as connection:
         events = audit.recent(connection, ACCOUNT)
     assert sorted(event.action for event in events) == ["iam:CreateUser", "iam:DeleteUser"]
+    assert {event.resource_arn for event in events} == {f"arn:aws:iam::{ACCOUNT}:user/t/mary"}

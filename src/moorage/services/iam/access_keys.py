@@ -27,7 +27,7 @@ def _id_of(user: UserRow | None) -> str | None:
 def create_access_key(call: Call, request: Request) -> Answer:
     """Make a key; its secret is in this answer and never again in another."""
     account_id = call.caller.account_id
-    with change(call, "CreateAccessKey", _audited(call, request)) as connection:
+    with change(call, "CreateAccessKey", user=request.get("UserName")) as connection:
         user = user_or_self(connection, call.caller, request)
         existing = access_keys.of_owner(connection, account_id, _id_of(user))
         quotas.require_room("AccessKeysPerUser", quotas.ACCESS_KEYS_PER_USER, len(existing))
@@ -66,7 +66,7 @@ def update_access_key(call: Call, request: Request) -> None:
     key_id, status = request["AccessKeyId"], request["Status"]
     if status not in _STATUSES:
         raise refusals.invalid_input(f"An access key cannot be made {status}.")
-    with change(call, "UpdateAccessKey", _audited(call, request)) as connection:
+    with change(call, "UpdateAccessKey", user=request.get("UserName")) as connection:
         owner = _id_of(user_or_self(connection, call.caller, request))
         if not access_keys.set_status(connection, call.caller.account_id, owner, key_id, status):
             raise refusals.no_such_access_key(key_id)
@@ -75,7 +75,7 @@ def update_access_key(call: Call, request: Request) -> None:
 @iam.operation("DeleteAccessKey", resource=targets.named_user)
 def delete_access_key(call: Call, request: Request) -> None:
     key_id = request["AccessKeyId"]
-    with change(call, "DeleteAccessKey", _audited(call, request)) as connection:
+    with change(call, "DeleteAccessKey", user=request.get("UserName")) as connection:
         owner = _id_of(user_or_self(connection, call.caller, request))
         if not access_keys.remove(connection, call.caller.account_id, owner, key_id):
             raise refusals.no_such_access_key(key_id)
@@ -95,7 +95,3 @@ def get_access_key_last_used(call: Call, request: Request) -> Answer:
         used["LastUsedDate"] = answers.date(key.last_used_at_ms)
     shown: Answer = {"AccessKeyLastUsed": used}
     return shown if user is None else {"UserName": user.name, **shown}
-
-
-def _audited(call: Call, request: Request) -> str:
-    return request.get("UserName") or call.caller.principal.arn

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @iam.operation("AttachUserPolicy", resource=targets.user_with_policy)
 def attach_user_policy(call: Call, request: Request) -> None:
     """Give a user a managed policy; that it has it already is no error."""
-    with change(call, "AttachUserPolicy", request["UserName"]) as connection:
+    with change(call, "AttachUserPolicy", user=request["UserName"]) as connection:
         user = named_user(connection, call.caller, request["UserName"])
         _attach(call, connection, user.user_id, request, ("PoliciesPerUser", quotas.POLICIES_PER_USER))
 
@@ -30,7 +30,7 @@ def attach_user_policy(call: Call, request: Request) -> None:
 @iam.operation("AttachGroupPolicy", resource=targets.group_with_policy)
 def attach_group_policy(call: Call, request: Request) -> None:
     """Give a group a managed policy; that it has it already is no error."""
-    with change(call, "AttachGroupPolicy", request["GroupName"]) as connection:
+    with change(call, "AttachGroupPolicy", group=request["GroupName"]) as connection:
         group = named_group(connection, call.caller, request["GroupName"])
         _attach(call, connection, group.group_id, request, ("PoliciesPerGroup", quotas.POLICIES_PER_GROUP))
 
@@ -52,7 +52,7 @@ def _attach(
 
 @iam.operation("DetachUserPolicy", resource=targets.user_with_policy)
 def detach_user_policy(call: Call, request: Request) -> None:
-    with change(call, "DetachUserPolicy", request["UserName"]) as connection:
+    with change(call, "DetachUserPolicy", user=request["UserName"]) as connection:
         user = named_user(connection, call.caller, request["UserName"])
         if not attachments.detach(connection, user.user_id, request["PolicyArn"]):
             raise refusals.no_such_policy(request["PolicyArn"])
@@ -60,7 +60,7 @@ def detach_user_policy(call: Call, request: Request) -> None:
 
 @iam.operation("DetachGroupPolicy", resource=targets.group_with_policy)
 def detach_group_policy(call: Call, request: Request) -> None:
-    with change(call, "DetachGroupPolicy", request["GroupName"]) as connection:
+    with change(call, "DetachGroupPolicy", group=request["GroupName"]) as connection:
         group = named_group(connection, call.caller, request["GroupName"])
         if not attachments.detach(connection, group.group_id, request["PolicyArn"]):
             raise refusals.no_such_policy(request["PolicyArn"])

@@ -31,7 +31,7 @@ def require_boundary(connection: Connection, caller: Caller, arn: str) -> None:
 @iam.operation("PutUserPermissionsBoundary", resource=targets.user_with_new_boundary)
 def put_user_permissions_boundary(call: Call, request: Request) -> None:
     arn = request["PermissionsBoundary"]
-    with change(call, "PutUserPermissionsBoundary", request["UserName"]) as connection:
+    with change(call, "PutUserPermissionsBoundary", user=request["UserName"]) as connection:
         user = named_user(connection, call.caller, request["UserName"])
         require_boundary(connection, call.caller, arn)
         users.set_boundary(connection, user.user_id, arn)
@@ -39,7 +39,7 @@ def put_user_permissions_boundary(call: Call, request: Request) -> None:
 
 @iam.operation("DeleteUserPermissionsBoundary", resource=targets.named_user)
 def delete_user_permissions_boundary(call: Call, request: Request) -> None:
-    with change(call, "DeleteUserPermissionsBoundary", request["UserName"]) as connection:
+    with change(call, "DeleteUserPermissionsBoundary", user=request["UserName"]) as connection:
         user = named_user(connection, call.caller, request["UserName"])
         if user.boundary_arn is None:
             raise refusals.no_boundary(user.name)

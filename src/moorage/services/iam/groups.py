@@ -63,7 +63,7 @@ def list_groups(call: Call, request: Request) -> Answer:
 def update_group(call: Call, request: Request) -> None:
     """Rename or move a group; members and policies stay."""
     caller, name = call.caller, str(request.get("NewGroupName", request["GroupName"]))
-    with change(call, "UpdateGroup", request["GroupName"]) as connection:
+    with change(call, "UpdateGroup", group=request["GroupName"]) as connection:
         group = named_group(connection, caller, request["GroupName"])
         holder = groups.holder_of(connection, caller.account_id, name)
         if holder is not None and holder.group_id != group.group_id:
@@ -73,7 +73,7 @@ def update_group(call: Call, request: Request) -> None:
 
 @iam.operation("DeleteGroup", resource=targets.named_group)
 def delete_group(call: Call, request: Request) -> None:
-    with change(call, "DeleteGroup", request["GroupName"]) as connection:
+    with change(call, "DeleteGroup", group=request["GroupName"]) as connection:
         group = named_group(connection, call.caller, request["GroupName"])
         if groups.members(connection, group.group_id):
             raise refusals.must_first("remove users from group")
@@ -87,7 +87,7 @@ def delete_group(call: Call, request: Request) -> None:
 @iam.operation("AddUserToGroup", resource=targets.named_group)
 def add_user_to_group(call: Call, request: Request) -> None:
     """Put a user into a group; that it is there already is no error."""
-    with change(call, "AddUserToGroup", request["GroupName"]) as connection:
+    with change(call, "AddUserToGroup", group=request["GroupName"]) as connection:
         group = named_group(connection, call.caller, request["GroupName"])
         user = named_user(connection, call.caller, request["UserName"])
         existing = groups.of_user(connection, user.user_id)
@@ -99,7 +99,7 @@ def add_user_to_group(call: Call, request: Request) -> None:
 
 @iam.operation("RemoveUserFromGroup", resource=targets.named_group)
 def remove_user_from_group(call: Call, request: Request) -> None:
-    with change(call, "RemoveUserFromGroup", request["GroupName"]) as connection:
+    with change(call, "RemoveUserFromGroup", group=request["GroupName"]) as connection:
         group = named_group(connection, call.caller, request["GroupName"])
         user = named_user(connection, call.caller, request["UserName"])
         if not groups.remove_member(connection, group.group_id, user.user_id):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def put_user_policy(call: Call, request: Request) -> None:
     """Write an inline policy, in place of an older one of the same name."""
     documents.require_sound(request["PolicyDocument"])
-    with change(call, "PutUserPolicy", request["UserName"]) as connection:
+    with change(call, "PutUserPolicy", user=request["UserName"]) as connection:
         user = named_user(connection, call.caller, request["UserName"])
         row = InlinePolicyRow(user.user_id, request["PolicyName"], request["PolicyDocument"])
         _require_size(connection, row, quotas.USER_INLINE_SIZE, f"user {user.name}")
@@ -33,7 +33,7 @@ def put_user_policy(call: Call, request: Request) -> None:
 def put_group_policy(call: Call, request: Request) -> None:
     """Write an inline policy, in place of an older one of the same name."""
     documents.require_sound(request["PolicyDocument"])
-    with change(call, "PutGroupPolicy", request["GroupName"]) as connection:
+    with change(call, "PutGroupPolicy", group=request["GroupName"]) as connection:
         group = named_group(connection, call.caller, request["GroupName"])
         row = InlinePolicyRow(group.group_id, request["PolicyName"], request["PolicyDocument"])
         _require_size(connection, row, quotas.GROUP_INLINE_SIZE, f"group {group.name}")
@@ -96,7 +96,7 @@ def list_group_policies(call: Call, request: Request) -> Answer:
 
 @iam.operation("DeleteUserPolicy", resource=targets.named_user)
 def delete_user_policy(call: Call, request: Request) -> None:
-    with change(call, "DeleteUserPolicy", request["UserName"]) as connection:
+    with change(call, "DeleteUserPolicy", user=request["UserName"]) as connection:
         user = named_user(connection, call.caller, request["UserName"])
         if not attachments.remove_inline(connection, user.user_id, request["PolicyName"]):
             raise refusals.no_such_inline_policy("user", request["PolicyName"])
@@ -104,7 +104,7 @@ def delete_user_policy(call: Call, request: Request) -> None:
 
 @iam.operation("DeleteGroupPolicy", resource=targets.named_group)
 def delete_group_policy(call: Call, request: Request) -> None:
-    with change(call, "DeleteGroupPolicy", request["GroupName"]) as connection:
+    with change(call, "DeleteGroupPolicy", group=request["GroupName"]) as connection:
         group = named_group(connection, call.caller, request["GroupName"])
         if not attachments.remove_inline(connection, group.group_id, request["PolicyName"]):
             raise refusals.no_such_inline_policy("group", request["PolicyName"])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @iam.operation("TagUser", resource=targets.tagged_user)
 def tag_user(call: Call, request: Request) -> None:
     tags = tag_rules.parsed(request["Tags"])
-    with change(call, "TagUser", request["UserName"]) as connection:
+    with change(call, "TagUser", user=request["UserName"]) as connection:
         user = named_user(connection, call.caller, request["UserName"])
         tag_rules.require_room(identity_tags.of(connection, user.user_id), tags)
         identity_tags.put(connection, user.user_id, tags)
@@ -26,7 +26,7 @@ def tag_user(call: Call, request: Request) -> None:
 
 @iam.operation("UntagUser", resource=targets.tagged_user)
 def untag_user(call: Call, request: Request) -> None:
-    with change(call, "UntagUser", request["UserName"]) as connection:
+    with change(call, "UntagUser", user=request["UserName"]) as connection:
         user = named_user(connection, call.caller, request["UserName"])
         identity_tags.remove(connection, user.user_id, request["TagKeys"])
 

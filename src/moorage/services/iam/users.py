@@ -84,7 +84,7 @@ def list_users(call: Call, request: Request) -> Answer:
 def update_user(call: Call, request: Request) -> None:
     """Rename or move a user. Its id stays, and with it keys, groups and policies."""
     caller, name = call.caller, str(request.get("NewUserName", request["UserName"]))
-    with change(call, "UpdateUser", request["UserName"]) as connection:
+    with change(call, "UpdateUser", user=request["UserName"]) as connection:
         user = named_user(connection, caller, request["UserName"])
         holder = users.holder_of(connection, caller.account_id, name)
         if holder is not None and holder.user_id != user.user_id:
@@ -94,7 +94,7 @@ def update_user(call: Call, request: Request) -> None:
 
 @iam.operation("DeleteUser", resource=targets.named_user)
 def delete_user(call: Call, request: Request) -> None:
-    with change(call, "DeleteUser", request["UserName"]) as connection:
+    with change(call, "DeleteUser", user=request["UserName"]) as connection:
         user = named_user(connection, call.caller, request["UserName"])
         _require_bare(connection, user)
         users.remove(connection, user.user_id)
