@@ -7,6 +7,7 @@ name or an object id. See docs/mechanisms/git-children.md.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -164,6 +165,9 @@ def spawn(
     Raises KeyError or ValueError for what the table does not allow: a bug, not a bad request.
     """
     command = TABLE[name]
+    if stdin is not None and stdin.seekable():
+        # A child reads on from the descriptor's own place, which buffering may have moved ahead.
+        os.lseek(stdin.fileno(), stdin.tell(), os.SEEK_SET)
     place = Place(at) if isinstance(at, Path) else at
     limits = limits or command.limits
     if stdout is not None:

@@ -225,6 +225,41 @@ def test_a_program_that_is_missing_is_told_to_who_asked() -> None:
         assert child.wait() != 0
 
 
+def test_the_commands_of_upkeep_run_with_the_options_they_have(
+    repository: Repository, tmp_path: Path
+) -> None:
+    repository.ref("refs/heads/main", repository.commit())
+    packs = repository.path / "objects" / "pack"
+    made = commands.run(
+        "pack-objects",
+        "--revs",
+        operands=[str(packs / "pack")],
+        at=repository.path,
+        stdin=repository.git("rev-parse", "main"),
+    )
+    name = f"pack-{made.stdout.decode().strip()}"
+    midx = commands.run(
+        "multi-pack-index",
+        "--bitmap",
+        "--stdin-packs",
+        at=repository.path,
+        stdin=f"{name}.idx\n".encode(),
+    )
+    graph = commands.run("commit-graph", "--reachable", "--changed-paths", at=repository.path)
+    again = commands.run(
+        "pack-objects",
+        "--stdin-packs",
+        operands=[str(tmp_path / "pack")],
+        at=repository.path,
+        stdin=f"{name}.pack\n".encode(),
+    )
+    listed = commands.run("for-each-ref", "--format=%(refname)", at=repository.path)
+    sound = commands.run("fsck", "--full", "--no-dangling", at=repository.path)
+    assert [each.stderr for each in (made, midx, graph, again, listed, sound) if not each.ok] == []
+    assert listed.stdout == b"refs/heads/main\n"
+    assert list(packs.glob("multi-pack-index-*.bitmap"))
+
+
 def test_fetches_are_served_with_their_own_configuration(repository: Repository) -> None:
     repository.ref("refs/heads/main", repository.commit())
     finished = commands.run(

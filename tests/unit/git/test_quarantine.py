@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+import re
 import struct
 import subprocess
 import sys
@@ -189,7 +191,32 @@ def test_names_that_escape_or_pose_as_git_stay_fatal(quarantine: Quarantine, nam
     assert id_of("tree", tree) in refusal.value.message
 
 
-def test_duplicate_entries_and_dangerous_submodules_stay_fatal(quarantine: Quarantine) -> None:
+@pytest.mark.parametrize(
+    ("names", "fault"), [((b"a", b"a"), "duplicateEntries"), ((b"b", b"a"), "treeNotSorted")]
+)
+def test_trees_that_programs_read_differently_stay_fatal(
+    quarantine: Quarantine, names: tuple[bytes, bytes], fault: str
+) -> None:
+    blob = b"x"
+    tree = a_tree(*(("100644", name, id_of("blob", blob)) for name in names))
+    with pytest.raises(Fault, match=fault):
+        quarantine.receive(iter([a_pack(("blob", blob), ("tree", tree))]))
+
+
+def test_a_submodule_file_that_is_a_link_stays_fatal(quarantine: Quarantine) -> None:
+    blob = b"elsewhere"
+    tree = a_tree(("120000", b".gitmodules", id_of("blob", blob)))
+    with pytest.raises(Fault, match="gitmodulesSymlink"):
+        quarantine.receive(iter([a_pack(("blob", blob), ("tree", tree))]))
+
+
+def test_the_page_of_tolerated_faults_is_the_list() -> None:
+    page = Path(__file__).parents[3] / "docs" / "mechanisms" / "fsck-tolerance.md"
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", page.read_text(), re.MULTILINE)
+    assert dict(rows) == TOLERATED
+
+
+def test_dangerous_submodules_stay_fatal(quarantine: Quarantine) -> None:
     modules = b'[submodule "x"]\n\tpath = x\n\turl = --upload-pack=touch\n'
     tree = a_tree(("100644", b".gitmodules", id_of("blob", modules)))
     with pytest.raises(Fault, match="gitmodulesUrl"):
@@ -245,6 +272,15 @@ def test_a_large_blob_passes_in_little_memory(quarantine: Quarantine) -> None:
     received = quarantine.receive(iter([a_pack(("blob", b"\0" * (80 * MEGABYTE)))]))
     assert received is not None
     assert received.largest_object_bytes == 80 * MEGABYTE
+
+
+def test_a_pack_too_large_to_be_held_passes_by_a_file(quarantine: Quarantine) -> None:
+    content = random.Random(1).randbytes(3 * MEGABYTE)
+    pack = a_pack(("blob", content))
+    received = quarantine.receive(pack[start : start + 10_000] for start in range(0, len(pack), 10_000))
+    assert received is not None
+    assert received.pack.read_bytes() == pack
+    assert quarantine.types_of([id_of("blob", content)]) == {id_of("blob", content): "blob"}
 
 
 def test_a_failed_client_leaves_nothing(tmp_path: Path, repository: Repository) -> None:
