@@ -6,7 +6,7 @@
 
 A repository's folder serves a snapshot when its generation has been reached and every pack the
 snapshot names is there; otherwise it is filled first. Packs only ever come: they are removed by
-eviction and by `drop_retired`, both of which hold `presence` exclusively.
+eviction and by `drop_packs`, both of which hold `presence` exclusively.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from moorage.core.faults import Fault
 from moorage.crypto.streams import BlobTampered
 from moorage.repos import locks
 from moorage.repos.cached_refs import write_all_refs, write_changed_refs
+from moorage.repos.prepared import drop_oldest_responses
 from moorage.repos.sealed_packs import fetch_blob
 from moorage.storage.blobs import BlobMissing
 
@@ -44,6 +45,10 @@ _CONFIG = """\
 [gc]
 \tauto = 0
 """
+
+
+# Prepared responses may take this part of the cache; the least recently asked for go first.
+_SHARE_OF_RESPONSES = 4
 
 
 class WorkingCache:
@@ -107,9 +112,9 @@ class WorkingCache:
 
     def evict(self) -> int:
         """Remove least recently used folders that nobody reads until the limit holds; return bytes freed."""
-        sized = sorted(
-            (_used_at(folder), folder, _bytes_in(folder)) for folder in self._folders() if folder.is_dir()
-        )
+        folders = [folder for folder in self._folders() if folder.is_dir()]
+        drop_oldest_responses(folders, self.limit_bytes // _SHARE_OF_RESPONSES)
+        sized = sorted((_used_at(folder), folder, _bytes_in(folder)) for folder in folders)
         excess = sum(size for _, _, size in sized) - self.limit_bytes
         freed = 0
         for _, folder, size in sized:
@@ -121,15 +126,20 @@ class WorkingCache:
                     freed += size
         return freed
 
-    def drop_retired(self, repository_id: str, live: Sequence[PackRow]) -> bool:
-        """Remove packs that no live row names, if nobody reads; return whether that was so."""
-        keep = {pack.checksum for pack in live}
+    def cached(self, used_after: float = 0.0) -> list[str]:
+        """Return the ids of the repositories that have a folder here and were used after then (Unix seconds)."""
+        return [folder.name for folder in self._folders() if _used_at(folder) >= used_after]
+
+    def drop_packs(self, repository_id: str, keep: set[str]) -> bool:
+        """Remove packs with other checksums than these, if nobody reads; return whether that was so."""
         with locks.held_if_free(self._lock(repository_id, "presence")) as alone:
             if not alone:
                 return False
-            for file in (self.path(repository_id) / "objects" / "pack").glob("pack-*"):
-                if file.name.removeprefix("pack-").split(".")[0] not in keep:
-                    file.unlink(missing_ok=True)
+            folder = self.path(repository_id) / "objects" / "pack"
+            packs = [file for file in folder.glob("pack-*") if _checksum(file) not in keep]
+            # A multi-pack-index over packs that are gone would mislead git; the next repack makes one.
+            for file in [*folder.glob("multi-pack-index*"), *packs] if packs else []:
+                file.unlink(missing_ok=True)
             return True
 
     # --- filling ----------------------------------------------------------------------------
@@ -211,6 +221,10 @@ def _damaged(key: str) -> Fault:
         status=500,
         blob_key=key,
     )
+
+
+def _checksum(pack: Path) -> str:
+    return pack.name.removeprefix("pack-").split(".")[0]
 
 
 def _has_pack(folder: Path, pack: PackRow) -> bool:

@@ -7,8 +7,6 @@ of the packs that it replaces. Killing it at any step leaves at most orphan blob
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from moorage.core import crash_points
 from moorage.git import commands
 from moorage.git.environment import allocation_limit
 from moorage.git.quarantine import Received
+from moorage.git.quarantine_folders import quarantine_folder
 from moorage.repos import sealed_packs
 from moorage.repos.opened import Opener, OpenRepository
 from moorage.storage import leases
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
 
 # A repository with more live packs than this is repacked.
 MANY_PACKS = 20
+
+# A repository with fewer objects is walked faster than a bitmap is worth.
+LARGE_OBJECTS = 1000
 
 # Each pack has at least this many times the objects of all smaller ones together.
 _GROWTH = 2
@@ -54,6 +56,23 @@ class Maintenance:
         with self.database.read() as connection:
             needy = rows.pack_counts(connection, at_least=self.many_packs + 1)
         return sum(self.repack(repository_id) for repository_id, _ in needy)
+
+    def derive_missing(self, repository_ids: Sequence[str]) -> int:
+        """Give git a bitmap where a large repository of this cache has none; return how many got one."""
+        return sum(self._derive_if_missing(repository_id) for repository_id in repository_ids)
+
+    def _derive_if_missing(self, repository_id: str) -> bool:
+        if (self.opener.cache.path(repository_id) / "objects" / "pack" / "multi-pack-index").exists():
+            return False
+        with self.database.read() as connection:
+            row = rows.by_id(connection, repository_id)
+        if row is None:
+            return False
+        opened = self.opener.open_for_service(row)
+        if sum(pack.object_count for pack in opened.snapshot.packs) < LARGE_OBJECTS:
+            return False
+        self._derive(opened, opened.snapshot)
+        return True
 
     def repack(self, repository_id: str) -> bool:
         """Repack one repository; return whether it was done now."""
@@ -79,14 +98,10 @@ class Maintenance:
         replaced = rolled_up(opened.snapshot.packs)
         if len(replaced) < 2:
             return False
-        folder = Path(tempfile.mkdtemp(prefix="repack-", dir=opened.cache.quarantine))
-        try:
-            with opened.reading() as path:
-                received = _packed(path, replaced, folder)
-                crash_points.passing("repack-packed")
-                return self._swap(opened, replaced, received)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with quarantine_folder(opened.cache.quarantine) as folder, opened.reading() as path:
+            received = _packed(path, replaced, folder)
+            crash_points.passing("repack-packed")
+            return self._swap(opened, replaced, received)
 
     def _swap(self, opened: OpenRepository, replaced: Sequence[PackRow], received: Received) -> bool:
         """Store the new pack and put it in the place of the old ones, if they are all still live."""

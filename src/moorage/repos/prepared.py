@@ -14,7 +14,7 @@ import contextlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -142,6 +142,26 @@ class Response:
         if self._growing is not None:
             with self._growing.changed:
                 self._growing.readers -= 1
+
+
+def drop_oldest_responses(repositories: Iterable[Path], limit_bytes: int) -> None:
+    """Remove whole responses, the least recently asked for first, until they fit.
+
+    Whoever reads one goes on reading: the file has no name any more, and still its bytes.
+    """
+    found: list[tuple[float, int, Path]] = []
+    for repository in repositories:
+        for path in (repository / "responses").glob("[!.]*"):
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                found.append((status.st_mtime, status.st_size, path))
+    excess = sum(size for _, size, _ in found) - limit_bytes
+    for _, size, path in sorted(found):
+        if excess <= 0:
+            return
+        if path.suffix != ".part":
+            path.unlink(missing_ok=True)
+            excess -= size
 
 
 def _copy(source: Source, file: BinaryIO, growing: _Growing) -> bool:

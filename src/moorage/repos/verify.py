@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING
 from moorage.core.faults import Fault
 from moorage.git import commands
 from moorage.git.environment import allocation_limit
+from moorage.git.quarantine_folders import quarantine_folder
 from moorage.repos import sealed_packs
 from moorage.repos.cache import WorkingCache
 from moorage.repos.opened import Opener, OpenRepository
@@ -76,16 +75,14 @@ class Verifier:
 
     def _git_problems(self, opened: OpenRepository) -> Iterator[str]:
         """Fill an empty cache from the blobs, then let git check every object and every ref."""
-        folder = Path(tempfile.mkdtemp(prefix="verify-", dir=self.scratch))
         try:
-            cache = WorkingCache(folder, 1 << 62, self.blobs)
-            with cache.reading(opened.snapshot, opened.data_key) as path:
-                yield from _fsck(path, opened)
-                yield from _ref_problems(path, opened, "the refs rebuilt from the rows")
+            with quarantine_folder(self.scratch) as folder:
+                cache = WorkingCache(folder, 1 << 62, self.blobs)
+                with cache.reading(opened.snapshot, opened.data_key) as path:
+                    yield from _fsck(path, opened)
+                    yield from _ref_problems(path, opened, "the refs rebuilt from the rows")
         except Fault as fault:
             yield f"{fault.code}: {fault.message}"
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
         yield from self._cache_problems(opened)
 
     def _cache_problems(self, opened: OpenRepository) -> Iterator[str]:

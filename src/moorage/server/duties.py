@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ def jobs(database: Database, blobs: BlobStore, opener: Opener, cache: WorkingCac
 
     def repack() -> None:
         maintenance.run()
+        maintenance.derive_missing(cache.cached(time.time() - 3 * REPACK_SECONDS))
 
     def evict() -> None:
         sweep_stale(cache.quarantine)

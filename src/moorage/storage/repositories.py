@@ -356,6 +356,14 @@ def every_push_id(connection: Connection, repository_id: str) -> set[str]:
     )
 
 
+def checksums(connection: Connection, repository_id: str) -> set[str]:
+    """Return the checksums of a repository's packs, retired ones too."""
+    table = tables.packs
+    return set(
+        connection.execute(select(table.c.checksum).where(table.c.repository_id == repository_id)).scalars()
+    )
+
+
 def pack_counts(connection: Connection, at_least: int) -> list[tuple[str, int]]:
     """Return the repositories that have many live packs, with how many, most first."""
     table = tables.packs

@@ -71,6 +71,39 @@ def test_git_gets_a_bitmap_and_a_commit_graph(node: Node, local: Path) -> None:
     assert (folder / "info" / "commit-graph").exists()
 
 
+def test_a_large_repository_gets_a_bitmap_without_a_repack_and_a_small_one_none(
+    node: Node, local: Path
+) -> None:
+    git(local, "fast-import", "--quiet", given=a_long_history(1200))
+    node.push("Demo", local, {MAIN: "refs/heads/long"})
+    node.repositories.create(node.caller, "Small")
+    node.push("Small", local, {MAIN: "main"})
+    assert maintenance(node).derive_missing(node.cache.cached()) == 1
+    folder = node.cache.path(node.open("Demo").row.repository_id) / "objects"
+    assert list((folder / "pack").glob("multi-pack-index-*.bitmap"))
+    assert maintenance(node).derive_missing(node.cache.cached()) == 0
+
+
+def test_packs_that_no_row_names_leave_the_cache_and_git_goes_on(node: Node, local: Path) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    many_pushes(node, local, 6)
+    maintenance(node).run()
+    opened = node.open("Demo")
+    keep = {pack.checksum for pack in opened.snapshot.packs}
+    assert node.cache.drop_packs(opened.row.repository_id, keep)
+    with opened.reading() as path:
+        assert len(list((path / "objects" / "pack").glob("*.pack"))) == len(keep)
+        git(path, "fsck", "--full")
+
+
+def a_long_history(commits: int) -> str:
+    who = "committer A <a@example.com> 1700000000 +0000"
+    return "".join(
+        f"commit refs/heads/long\n{who}\ndata 1\n.\nM 100644 inline f\ndata {len(str(n))}\n{n}\n"
+        for n in range(commits)
+    )
+
+
 def test_a_push_that_leaned_on_packs_replaced_meanwhile_checks_again_and_succeeds(
     node: Node, local: Path
 ) -> None:
