@@ -20,6 +20,7 @@ from moorage.auth.claims import Claim, read_claim
 from moorage.auth.signing_keys import SigningKeys
 from moorage.auth.sigv4 import SignedRequest
 from moorage.core import faults
+from moorage.core import sigv4 as core_sigv4
 from moorage.core.faults import Fault
 from moorage.core.secrets import Secret
 
@@ -470,3 +471,39 @@ def test_no_secret_stands_in_the_cache() -> None:
     keys = SigningKeys()
     keys.derive("AKIA1", Secret("very-secret"), "20240229", "us-east-1", "iam")
     assert "very-secret" not in repr(vars(keys))
+
+
+def resigned(request: SignedRequest, date: str = STAMP[:8]) -> SignedRequest:
+    """The request signed anew by hand, with all its headers, under the scope of a day."""
+    claim = read_claim(request)
+    canonical = core_sigv4.canonical_request(
+        method=request.method,
+        raw_path=request.raw_path,
+        raw_query=request.raw_query,
+        headers=request.headers,
+        signed_headers=claim.signed_headers,
+        payload_sha256=request.body_sha256,
+    )
+    scope = core_sigv4.credential_scope(date, "us-east-2", "codecommit")
+    key = core_sigv4.signing_key(SECRET, date, "us-east-2", "codecommit")
+    signature = core_sigv4.sign(key, core_sigv4.string_to_sign(STAMP, scope, canonical))
+    made = _edited(_edited(request, "/20240229/", f"/{date}/"), claim.signature, signature)
+    sigv4.check_signature(read_claim(made), made, Secret(SECRET), KEYS)  # true by itself
+    return made
+
+
+def test_a_signing_key_of_another_day_signs_nothing_today() -> None:
+    """Whoever holds a day's derived key must not be able to use it for ever."""
+    assert "Date in Credential scope does not match" in refusal(resigned(signed(), "20240228")).message
+
+
+def test_two_hosts_are_refused_even_when_both_are_signed() -> None:
+    request = resigned(with_another(signed(), "host", "kms.us-east-2.amazonaws.com"))
+    assert "exactly one Host" in refusal(request).message
+
+
+def test_a_host_or_target_that_is_not_signed_is_refused_even_when_the_rest_is() -> None:
+    without_host = resigned(_edited(signed(), "content-type;host;", "content-type;"))
+    assert "'Host' or ':authority' must be" in refusal(without_host).message
+    without_target = resigned(_edited(signed(), ";x-amz-target", ""))
+    assert "which were not signed: x-amz-target" in refusal(without_target).message
