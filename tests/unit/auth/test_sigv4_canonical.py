@@ -170,7 +170,8 @@ def test_the_signer_needs_no_module_that_is_slow_to_load() -> None:
 
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); import moorage.core.sigv4;"
-        "slow = {'hashlib', 'hmac', 're', 'typing', 'urllib.parse', 'json'}; print(sorted(slow & set(sys.modules)))"
+        "slow = {'hashlib', 'hmac', 're', 'typing', 'urllib.parse', 'json'};"
+        "print(sorted(slow & set(sys.modules)))"
     )
     source = sigv4.__file__.rpartition("/moorage/")[0]
     ran = subprocess.run(
