@@ -23,6 +23,9 @@ class Command:
 COMMANDS = (
     Command("serve", "run the service", "moorage.cli.serve"),
     Command("account", "create, list or close accounts", "moorage.cli.account"),
+    Command("verify", "check every repository's stored data", "moorage.cli.verify"),
+    Command("backup", "write a backup to a folder", "moorage.cli.backup"),
+    Command("restore", "read a backup into an empty installation", "moorage.cli.restore"),
     Command("completion", "print the completion script of a shell", "moorage.cli.completion"),
     Command("version", "print the versions of moorage and git", "moorage.cli.version"),
 )

@@ -86,6 +86,18 @@ def restore(database: Database, blobs: BlobStore, source: Path, progress: Progre
     return len(keys)
 
 
+def installation_fact(source: Path, name: str) -> str:
+    """Return a fact about the installation that a backup was made of.
+
+    Raises:
+        Fault: `source` is no whole backup (ValidationError).
+    """
+    _require_whole(source)
+    with (source / "rows" / f"{tables.installation.name}.jsonl").open(encoding="ascii") as lines:
+        facts = {row["name"]: str(row["value"]) for row in map(json.loads, lines)}
+    return facts[name]
+
+
 def _require_whole(source: Path) -> None:
     try:
         found = json.loads((source / "backup.json").read_text())["format"]

@@ -127,7 +127,7 @@ class WorkingCache:
         return freed
 
     def cached(self, used_after: float = 0.0) -> list[str]:
-        """Return the ids of the repositories that have a folder here and were used after then (Unix seconds)."""
+        """Return the ids of the repositories that have a folder here, used after then (Unix seconds)."""
         return [folder.name for folder in self._folders() if _used_at(folder) >= used_after]
 
     def drop_packs(self, repository_id: str, keep: set[str]) -> bool:

@@ -94,6 +94,17 @@ def _find(settings: Settings, database: Database, environ: Mapping[str, str]) ->
     return Installation(root_key, account_id)
 
 
+def require_root_key(settings: Settings, environ: Mapping[str, str], check: str) -> None:
+    """Refuse unless the root key is there and `check`, an installation's fact, was sealed under it.
+
+    Raises:
+        StartRefused: the root key is missing or another one.
+    """
+    with _naming_root_key():
+        root_key = RootKey.load(settings.root_key_source, environ)
+    _require_same_root_key(root_key, check, settings)
+
+
 @contextlib.contextmanager
 def _naming_root_key() -> Iterator[None]:
     try:
