@@ -50,6 +50,7 @@ class TlsContext:
     def __init__(self, certificate: Path, key: Path) -> None:
         self._files = (certificate, key)
         self._seen: tuple[int, ...] = ()
+        self.loaded = 0  # how many times a pair was taken up
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         # HTTP/2 makes Git uploads slow and breaks answers given before a body (design.md section 1).
@@ -78,6 +79,7 @@ class TlsContext:
             log.warning("the renewed certificate cannot be used yet", certificate=str(self._files[0]))
             return
         self._seen = seen
+        self.loaded += 1
 
 
 def bind(setting: str, address: Address) -> socket.socket:
