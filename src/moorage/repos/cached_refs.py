@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moorage.core.names import ZERO_ID
+from moorage.git.ref_names import fits_loose
 
 if TYPE_CHECKING:
     from moorage.git.advertise import RefSnapshot
@@ -37,8 +38,7 @@ def write_all_refs(folder: Path, refs: RefSnapshot) -> None:
 
 def write_changed_refs(folder: Path, changes: Sequence[RefChange], refs: RefSnapshot) -> None:
     """Make the files follow `changes`, after which they stand at `refs`."""
-    # A deleted ref has to leave packed-refs as well, and may be another's folder.
-    if any(change.new == ZERO_ID for change in changes) or len(changes) + _loose(folder) > _LOOSE_REFS:
+    if not all(map(_can_be_loose, changes)) or len(changes) + _loose(folder) > _LOOSE_REFS:
         write_all_refs(folder, refs)
         return
     for change in changes:
@@ -46,6 +46,12 @@ def write_changed_refs(folder: Path, changes: Sequence[RefChange], refs: RefSnap
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _replace(path, change.new.encode() + b"\n")
     _write_head(folder, refs)
+
+
+def _can_be_loose(change: RefChange) -> bool:
+    # A deleted ref has to leave packed-refs as well, and may be another's folder; a file system
+    # takes no name as long as a branch's may be.
+    return change.new != ZERO_ID and fits_loose(change.name)
 
 
 def _loose(folder: Path) -> int:

@@ -136,6 +136,14 @@ def test_a_folder_can_take_the_place_of_the_branch_deleted_with_it(
     clone(node, tmp_path / "clone")
 
 
+def test_a_name_too_long_for_a_file_is_a_branch_all_the_same(node: Node, local: Path, tmp_path: Path) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    long = "refs/heads/" + "x" * 256
+    assert node.push("Demo", local, {long: "main"}).refused == {}
+    with node.open("Demo").reading() as path:
+        assert f"{git(local, 'rev-parse', 'main')} {long}" in git(path, "show-ref")
+
+
 def test_the_default_branch_cannot_be_deleted(node: Node, local: Path) -> None:
     node.push("Demo", local, {MAIN: "main"})
     assert node.push("Demo", local, {MAIN: ""}).refused == {MAIN.encode(): push_rules.DEFAULT_BRANCH}
