@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import AsyncIterator, Iterator
 
@@ -43,11 +44,19 @@ class Inflater:
         self._state = zlib.decompressobj(zlib.MAX_WBITS | 16)
         self._packed = 0
         self._unpacked = 0
+        self._ended = False
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
-        """Yield what `piece` unpacks to, at most 256 KiB at a time."""
+        """Yield what `piece` unpacks to, at most 256 KiB at a time.
+
+        Raises:
+            Fault: it is no gzip, goes on after its end, or grows without measure (HTTP 413).
+        """
         self._packed += len(piece)
-        while piece:
+        more = bool(piece)
+        while more:
+            if self._ended:  # zlib would keep all that follows, in memory
+                raise Fault(SERIALIZATION, "The request body goes on after the end of its gzip.")
             try:
                 unpacked = self._state.decompress(piece, _PIECE_BYTES)
             except zlib.error as error:
@@ -57,9 +66,15 @@ class Inflater:
                 raise Fault(SERIALIZATION, "The request body grows too much when unpacked.", status=413)
             if unpacked:
                 yield unpacked
-            if self._state.eof:
-                return
-            piece = self._state.unconsumed_tail
+            self._ended = self._state.eof
+            piece = self._state.unused_data if self._ended else self._state.unconsumed_tail
+            # Where the output is full, zlib may hold more of it although its input is used up.
+            more = bool(piece) or (len(unpacked) == _PIECE_BYTES and not self._ended)
+
+    def finish(self) -> None:
+        """Raise Fault where the gzip, and so its checksum, was not whole."""
+        if not self._ended:
+            raise Fault(SERIALIZATION, "The request body is cut short: its gzip does not end.")
 
 
 def is_gzipped(scope: Scope) -> bool:
@@ -88,6 +103,7 @@ async def unpacked(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
     async for piece in pieces(receive):
         for part in inflater.feed(piece):
             yield part
+    inflater.finish()
 
 
 async def whole(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
@@ -120,9 +136,13 @@ class ThreadBody:
         return await anext(self._body, None)
 
     async def drain(self, limit_bytes: int) -> None:
-        """Read and drop what is left, up to a bound: git only listens once it has sent everything."""
+        """Read and drop what is left, up to a bound: git only listens once it has sent everything.
+
+        What is wrong with the rest changes nothing any more: the answer is decided.
+        """
         dropped = 0
-        async for piece in self._body:
-            dropped += len(piece)
-            if dropped > limit_bytes:
-                return
+        with contextlib.suppress(Fault):
+            async for piece in self._body:
+                dropped += len(piece)
+                if dropped > limit_bytes:
+                    return

@@ -16,6 +16,7 @@ from moorage.core.faults import VALIDATION_ERROR, Fault
 from moorage.core.names import ObjectId, is_object_id
 from moorage.git.pkt_line import DELIM, FLUSH, Marker, PktReader, text_of
 
+MAX_PACKETS: Final = 400_000  # wants and haves of one request, each some hundred bytes of memory
 _MAX_PREFIXES: Final = 65_536  # with more, git lists everything
 
 # They name the client, not what it wants: two clients get the same bytes.
@@ -61,7 +62,7 @@ def parse(body: bytes, *, version: int) -> LsRefsRequest | FetchRequest:
     A body that asks for nothing is a FetchRequest without wants. Raises Fault where the body
     makes no sense.
     """
-    reader = PktReader()
+    reader = PktReader(MAX_PACKETS)
     packets = reader.feed(body)
     reader.finish()
     if not any(packet is not FLUSH for packet in packets):

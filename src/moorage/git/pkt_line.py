@@ -75,11 +75,14 @@ def _length(prefix: bytes) -> int:
 class PktReader:
     """Takes bytes as they arrive and gives back the packets that are complete.
 
-    It holds at most one incomplete packet, besides what `feed` is given at once.
+    It holds at most one incomplete packet, besides what `feed` is given at once. After
+    `most_packets` it refuses more: four bytes sent are a packet that costs ten times as much here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_packets: int | None = None) -> None:
         self._buffer = bytearray()
+        self._most_packets = most_packets
+        self._count = 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the packets completed by `data`: bytes, or one of the Markers."""
@@ -88,6 +91,9 @@ class PktReader:
         start = 0
         while len(self._buffer) - start >= LENGTH_BYTES:
             length = _length(bytes(self._buffer[start : start + LENGTH_BYTES]))
+            self._count += 1
+            if self._most_packets is not None and self._count > self._most_packets:
+                raise Fault(VALIDATION_ERROR, f"The request has more than {self._most_packets} packets.")
             if length in _MARKERS:
                 packets.append(_MARKERS[length])
                 start += LENGTH_BYTES
@@ -114,6 +120,7 @@ class Chunks:
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._rest = b""
+        self._taken = 0  # of `_rest`: cutting it for each packet would copy a chunk thousands of times
 
     def read_packet(self) -> bytes | None:
         """Return the next packet (bytes or a Marker), or None where the stream ends between two."""
@@ -132,18 +139,18 @@ class Chunks:
 
     def remaining(self) -> Iterator[bytes]:
         """Yield the rest of the stream in whatever pieces it comes."""
-        rest, self._rest = self._rest, b""
+        rest, self._rest, self._taken = self._rest[self._taken :], b"", 0
         if rest:
             yield rest
         yield from self._chunks
 
     def _exactly(self, count: int, *, at_end_is_fine: bool = False) -> bytes:
-        while len(self._rest) < count:
+        while len(self._rest) - self._taken < count:
             chunk = next(self._chunks, None)
             if chunk is None:
-                if at_end_is_fine and not self._rest:
+                if at_end_is_fine and len(self._rest) == self._taken:
                     return b""
                 raise Fault(VALIDATION_ERROR, "The stream ends inside a packet.")
-            self._rest += chunk
-        taken, self._rest = self._rest[:count], self._rest[count:]
-        return taken
+            self._rest, self._taken = self._rest[self._taken :] + chunk, 0
+        self._taken += count
+        return self._rest[self._taken - count : self._taken]

@@ -17,6 +17,7 @@ from moorage.git.pkt_line import FLUSH, MAX_DATA_BYTES, Chunks, Marker, encode, 
 MAX_REF_UPDATES: Final = 4000  # CodeCommit's quota: creations, updates and deletions in one push
 _MAX_REFS_READ: Final = 20_000  # beyond the quota, read on to answer for each ref; beyond this, hang up
 _MAX_SHALLOW_LINES: Final = 100_000
+MAX_COMMAND_BYTES: Final = 16 << 20  # four times what 4,000 of the longest ref names need; held in memory
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,13 @@ def parse_commands(reader: Chunks) -> PushRequest:
     updates: list[RefUpdate] = []
     shallow: list[ObjectId] = []
     capabilities: dict[str, str] | None = None
+    size = 0
     while (packet := reader.read_packet()) is not FLUSH:
+        size += len(packet or b"")
+        if size > MAX_COMMAND_BYTES:
+            raise Fault(
+                VALIDATION_ERROR, f"The commands of the push have more than {MAX_COMMAND_BYTES} bytes."
+            )
         line, capabilities = _split_capabilities(packet, capabilities)
         if line.startswith(b"shallow "):
             shallow.append(_object_id(line.removeprefix(b"shallow ")))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import Iterable
+from random import Random
 
 import pytest
 from starlette.types import Message, Receive, Scope
@@ -54,6 +55,28 @@ def test_a_body_made_to_explode_is_refused() -> None:
 def test_what_is_not_gzip_is_refused(garbage: bytes) -> None:
     with pytest.raises(Fault, match="not valid gzip"):
         whole([garbage], "gzip")
+
+
+@pytest.mark.parametrize("size", [1 << 18, (1 << 18) - 1, 3 << 18, 1_000_003])
+@pytest.mark.parametrize("piece", [1, 97, 4096])
+def test_a_gzipped_body_of_full_pieces_is_unpacked_to_its_end(size: int, piece: int) -> None:
+    content = Random(size).randbytes(size // 100 + 1).hex().encode() * 50
+    packed = gzip.compress(content[:size])
+    assert whole([packed[at : at + piece] for at in range(0, len(packed), piece)], "gzip") == content[:size]
+
+
+@pytest.mark.parametrize("cut", [0, 5, 20, -8, -1])
+def test_a_gzip_that_does_not_end_is_refused(cut: int) -> None:
+    with pytest.raises(Fault, match="does not end"):
+        whole([gzip.compress(b"want something\n" * 100)[:cut]], "gzip")
+
+
+@pytest.mark.parametrize("more", [b"x", b"\0" * 100_000, gzip.compress(b"x")])
+def test_what_follows_a_gzip_is_refused_and_not_kept(more: bytes) -> None:
+    packed = gzip.compress(b"want something\n")
+    for parts in ([packed + more], [packed, more]):
+        with pytest.raises(Fault, match="goes on after the end"):
+            whole(parts, "gzip")
 
 
 def test_an_encoding_git_never_uses_is_refused() -> None:

@@ -84,3 +84,10 @@ def test_a_stream_cut_inside_a_packet_is_refused_and_between_two_it_is_the_end()
     assert Chunks([]).read_packet() is None
     with pytest.raises(Fault, match="before its flush"):
         list(Chunks([encode(b"x")]).packets())
+
+
+def test_a_reader_takes_no_more_packets_than_it_may() -> None:
+    reader = PktReader(3)
+    assert len(reader.feed(b"0000" * 2 + b"0004")) == 3
+    with pytest.raises(Fault, match="more than 3 packets"):
+        reader.feed(b"0000")

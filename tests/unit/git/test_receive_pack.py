@@ -143,3 +143,11 @@ def test_a_failed_unpack_is_told() -> None:
 def test_reasons_fit_beside_any_name(length: int, reason: str) -> None:
     report = report_status([RefResult(b"x" * length, reason)], ["report-status"])
     assert PktReader().feed(report)[1].startswith(b"ng x")
+
+
+def test_commands_of_more_bytes_than_any_honest_push_has_are_not_read_to_their_end() -> None:
+    name = b"refs/heads/" + b"x" * 60_000
+    lines = (encode(b"%b %b %b%d" % (b"0" * 40, b"1" * 40, name, at)) for at in range(20_000))
+    with pytest.raises(Fault, match="commands of the push have more than"):
+        parse_commands(Chunks(lines))
+    assert next(lines)  # most were never taken
