@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -30,11 +31,23 @@ _URL_QUERY = re.compile(r"(?P<url>(?:\b[a-z][a-z0-9+.-]*://|/)[^\s?\"']*\?)[^\s\
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _CONTROLS_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
+# A text without any of these holds nothing to redact: most fields are done after this one look.
+_SUSPECT = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069:=@?]|basic|bearer|aws4", re.IGNORECASE
+)
+
 _DEPTH_LIMIT = 6
+
+
+@lru_cache(maxsize=1000)
+def _names_a_secret(name: str) -> bool:
+    return _SECRET_NAMES.search(name) is not None
 
 
 def redact_text(text: str, *, lines: bool = False) -> str:
     """Return the text without what looks like a secret; control characters are escaped."""
+    if _SUSPECT.search(text) is None:
+        return text
     text = _SECRET_ASSIGNMENTS.sub(lambda match: match["name"] + match["sign"] + HIDDEN, text)
     text = _SCHEMES.sub(lambda match: f"{match[1]} {HIDDEN}", text)
     text = _URL_USERINFO.sub(lambda match: f"{match['scheme']}{HIDDEN}@", text)
@@ -51,7 +64,7 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
 
 
 def _redacted(name: str, value: Any, depth: int) -> Any:
-    if _SECRET_NAMES.search(name) and value is not None and not isinstance(value, bool):
+    if _names_a_secret(name) and value is not None and not isinstance(value, bool):
         return HIDDEN
     if value is None or isinstance(value, (bool, int, float)):
         return value
@@ -93,7 +106,6 @@ def configure(form: Literal["json", "console"] | None = None, stream: TextIO | N
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -116,6 +128,7 @@ def configure(form: Literal["json", "console"] | None = None, stream: TextIO | N
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 redact,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
                 renderer,
             ],
         )
