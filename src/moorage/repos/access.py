@@ -18,6 +18,15 @@ PULL = "codecommit:GitPull"
 PUSH = "codecommit:GitPush"
 
 
+def tag_context(tags: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return a repository's tags as the condition keys that policies ask for; AWS documents both forms."""
+    return {
+        f"{prefix}:ResourceTag/{key}": (value,)
+        for prefix in ("aws", "codecommit")
+        for key, value in tags.items()
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """A repository opened for one request, and what policies may ask about it."""
@@ -43,7 +52,7 @@ class GitAccess:
         """
         found = self.repositories.find(caller.account_id, caller.region, name)
         tags = found[1] if found else {}
-        context = {f"aws:ResourceTag/{key}": (value,) for key, value in tags.items()}
+        context = tag_context(tags)
         self.gate.require(caller, action, repository_arn(caller.region, caller.account_id, name), context)
         if found is None:
             raise does_not_exist(name)

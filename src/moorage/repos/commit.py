@@ -131,8 +131,9 @@ def _write(
     connection: Connection, attempt: Attempt, row: RepositoryRow, generation: int, now_ms: int
 ) -> None:
     values: dict[str, object] = {"generation": generation}
-    if row.default_branch is None and (branch := first_default(attempt.changes)) is not None:
-        values["default_branch"] = branch
+    # With git's first push the repository gets a default branch; CreateBranch never sets one.
+    if row.default_branch is None and attempt.source == "push":
+        values["default_branch"] = first_default(attempt.changes)
     rows.change(connection, row.repository_id, now_ms, **values)
     if attempt.sealed is not None:
         rows.add_pack(connection, attempt.sealed.row(row.repository_id, generation, attempt.source))

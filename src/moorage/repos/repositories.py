@@ -158,6 +158,7 @@ class Repositories:
             Fault: TooManyTagsException when there would be more than `limit`.
         """
         with self.database.write() as connection:
+            row = _still_there(connection, row)
             standing = rows.tags(connection, row.repository_id)
             if len(standing | dict(changed)) > limit:
                 raise Fault("TooManyTagsException", f"A repository can have at most {limit} tags.")
@@ -167,6 +168,7 @@ class Repositories:
     def untag(self, caller: Caller, row: RepositoryRow, keys: list[str]) -> None:
         """Remove tags; a key that is not there is no error."""
         with self.database.write() as connection:
+            row = _still_there(connection, row)
             rows.remove_tags(connection, row.repository_id, keys)
             self._change(connection, caller, row, "UntagResource")
 
@@ -176,6 +178,13 @@ class Repositories:
         now_ms = self.database.now_ms(connection)
         rows.change(connection, row.repository_id, now_ms, **values)
         audit.record(connection, audit.change(caller, f"codecommit:{action}", row.arn, now_ms))
+
+
+def _still_there(connection: Connection, row: RepositoryRow) -> RepositoryRow:
+    found = rows.lock(connection, row.repository_id)
+    if found is None:
+        raise does_not_exist(row.name)
+    return found
 
 
 def _required(connection: Connection, caller: Caller, name: str) -> RepositoryRow:

@@ -7,7 +7,7 @@ import pytest
 
 from codecommit_at_hand import git
 from moorage.core.faults import Fault
-from moorage.core.names import ZERO_ID, ObjectId
+from moorage.core.names import ZERO_ID, ObjectId, RefName
 from moorage.git.quarantine import ReceiveLimits
 from moorage.git.receive_pack import PushRequest, RefUpdate
 from moorage.repos import push_rules
@@ -44,6 +44,28 @@ def test_the_first_push_of_several_branches_makes_main_the_default(node: Node, l
 def test_tags_alone_make_no_default_branch(node: Node, local: Path) -> None:
     node.push("Demo", local, {"refs/tags/v1": "main"})
     assert node.open("Demo").row.default_branch is None
+
+
+def test_a_branch_made_through_the_api_does_not_become_the_default(node: Node, local: Path) -> None:
+    node.push("Demo", local, {"refs/tags/v1": "main"})
+    commit = ObjectId(git(local, "rev-parse", "main"))
+    moved = node.publisher.move_ref(
+        node.caller,
+        node.open("Demo"),
+        RefName("refs/heads/main"),
+        action="codecommit:CreateBranch",
+        old=None,
+        new=commit,
+    )
+    assert moved is None
+    assert node.open("Demo").row.default_branch is None
+
+
+def test_tagging_a_repository_deleted_meanwhile_says_that_it_is_gone(node: Node) -> None:
+    row = node.open("Demo").row
+    node.repositories.delete(node.caller, "Demo")
+    with pytest.raises(Fault, match="RepositoryDoesNotExistException"):
+        node.repositories.tag(node.caller, row, {"team": "a"}, limit=50)
 
 
 def test_an_annotated_tag_is_peeled_all_the_way(node: Node, local: Path) -> None:

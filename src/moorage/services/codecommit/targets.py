@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.core.arn import Arn, partition_of, repository_arn
 from moorage.core.faults import Fault
 from moorage.keys.key_names import KeyName
+from moorage.repos.access import tag_context
 from moorage.services.codecommit import names
 from moorage.wire.dispatch import Target
 
@@ -27,9 +28,6 @@ Rule = Callable[["Call", Request], Iterable[Target]]
 
 # The condition key that a branch guard asks about.
 REFERENCES = "codecommit:References"
-
-# AWS's authorization reference has the first, one page of its guide the second: both are filled.
-_RESOURCE_TAG_KEYS = ("aws:ResourceTag/", "codecommit:ResourceTag/")
 
 
 def all_repositories(*checks: Check) -> Rule:
@@ -124,8 +122,7 @@ def own_arn(call: Call, name: str) -> Arn:
 def resource_tags(call: Call, name: str) -> Context:
     """Return the condition keys that a repository's tags fill; none for one that does not exist."""
     found = call.repositories.find(call.caller.account_id, call.caller.region, name)
-    tags = found[1] if found is not None else {}
-    return {prefix + key: (value,) for key, value in tags.items() for prefix in _RESOURCE_TAG_KEYS}
+    return tag_context(found[1]) if found is not None else {}
 
 
 def _request_tags(tags: Mapping[str, str], keys: Iterable[str] = ()) -> Context:
