@@ -149,6 +149,9 @@ class GitDoor:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
                 group.cancel_scope.cancel()
+        except* ConnectionError as broken:
+            # The head is out: only an answer that stops short can tell the client now.
+            log.info("a fetch was cut short", reason=str(broken.exceptions[0]))
         finally:
             with anyio.CancelScope(shield=True):
                 await self.threads.run(stream.close)
