@@ -25,6 +25,11 @@ class Threads:
         self._queue = queue
         self._limiter: anyio.CapacityLimiter | None = None
 
+    @property
+    def waiting(self) -> int:
+        """How much work waits for a thread."""
+        return self._limiter.statistics().tasks_waiting if self._limiter is not None else 0
+
     async def run(self, work: Callable[[], T]) -> T:
         """Return what `work` returns.
 
@@ -33,7 +38,6 @@ class Threads:
         """
         if self._limiter is None:  # made inside the event loop that it belongs to
             self._limiter = anyio.CapacityLimiter(self._threads)
-        waiting = self._limiter.statistics().tasks_waiting
-        if waiting >= self._queue:
-            raise unavailable("This server is busy; try again.", queue=waiting)
+        if self.waiting >= self._queue:
+            raise unavailable("This server is busy; try again.", queue=self.waiting)
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)

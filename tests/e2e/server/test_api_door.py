@@ -13,6 +13,9 @@ import boto3
 import botocore.exceptions
 import pytest
 
+from moorage.storage import audit
+from moorage.storage.audit import AuditEvent
+from moorage.storage.database import Database
 from moorage.testing import Server
 
 TARGET = "CodeCommit_20150413.ListRepositories"
@@ -142,3 +145,31 @@ def test_a_users_key_remembers_its_last_use(moorage: Server) -> None:
     while used.get("Region") != "eu-west-1":  # written within a second; the test's deadline bounds it
         used = iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])["AccessKeyLastUsed"]
     assert used["ServiceName"] == "sts"
+
+
+def test_denials_reads_and_changes_leave_audit_rows(moorage: Server) -> None:
+    iam = _client(moorage, "iam")
+    iam.create_user(UserName="demo")
+    key = iam.create_access_key(UserName="demo")["AccessKey"]
+    arguments = moorage.boto3_arguments() | {
+        "aws_access_key_id": key["AccessKeyId"],
+        "aws_secret_access_key": key["SecretAccessKey"],
+    }
+    with pytest.raises(botocore.exceptions.ClientError, match="AccessDenied"):
+        boto3.client("codecommit", **arguments).get_repository(repositoryName="x")
+    database = Database.open(f"sqlite:///{moorage.data / 'moorage.db'}")
+    rows: dict[str, AuditEvent] = {}
+    while "codecommit:GetRepository" not in rows:  # written within a second; the deadline bounds it
+        with database.read() as connection:
+            rows = {row.action: row for row in audit.recent(connection, moorage.account_id)}
+    database.close()
+    denied = rows["codecommit:GetRepository"]
+    assert (denied.outcome, denied.principal_arn) == (
+        "denied",
+        f"arn:aws:iam::{moorage.account_id}:user/demo",
+    )
+    assert denied.resource_arn == f"arn:aws:codecommit:us-east-1:{moorage.account_id}:x"
+    detail = json.loads(denied.detail)
+    assert detail["errorCode"] == "AccessDenied"
+    assert uuid.UUID(detail["requestId"]).version == 4
+    assert rows["iam:CreateUser"].outcome == "allowed"

@@ -229,6 +229,14 @@ def test_plain_http_is_served_on_loopback_when_asked_for(tmp_path: Path) -> None
         assert plain.get_caller_identity()["Arn"].endswith(":root")
 
 
+@pytest.mark.parametrize(("trusted", "told"), [("127.0.0.0/8", "192.0.2.9"), ("192.0.2.1", "127.0.0.1")])
+def test_only_a_trusted_proxy_says_who_the_client_is(tmp_path: Path, trusted: str, told: str) -> None:
+    with serving(tmp_path, "--trusted-proxy", trusted) as service:
+        _fetch(service, "/version", X_Forwarded_For="192.0.2.9", X_Forwarded_Proto="http")
+        line = next(line for line in service.log.splitlines() if '"/version"' in line)
+        assert json.loads(line)["client"] == told
+
+
 def test_clone_urls_come_from_the_public_url_and_never_from_the_host_header(tmp_path: Path) -> None:
     with serving(tmp_path, "--public-url", "https://git.example.org") as service:
         made = service.client("codecommit").create_repository(repositoryName="a")["repositoryMetadata"]

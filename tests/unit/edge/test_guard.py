@@ -283,3 +283,14 @@ def test_a_path_that_begins_with_two_slashes_reaches_the_app_as_sent() -> None:
 def test_an_offer_to_upgrade_is_ignored() -> None:
     received, _ = exchange(_closing(b"Upgrade: h2c\r\nContent-Length: 0\r\n"))
     assert received.startswith(b"HTTP/1.1 200 ")
+
+
+def test_requests_sent_without_waiting_are_answered_in_their_order() -> None:
+    async def path(scope: Any, receive: Any, send: Any) -> None:
+        await answer(send, scope["raw_path"])
+
+    requests = b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(3))
+    last = b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    received, _ = exchange(requests + last, app=path)
+    found = [received.index(b"\r\n\r\n/" + name) for name in (b"0", b"1", b"2", b"last")]
+    assert found == sorted(found)
