@@ -11,12 +11,19 @@ checked before, on every request.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+import structlog
+
+from moorage.repos import locks
+
+log = structlog.get_logger(__name__)
 
 _PIECE_BYTES = 256 * 1024
 
@@ -76,17 +83,24 @@ class PreparedResponses:
                 return Response(file, None)
             growing = self._growing.get(path)
             if growing is None:
-                growing = self._begin(path, start())
+                growing = self._begin(path, start)
             else:
                 with growing.changed:
                     growing.readers += 1
             return Response(growing.path.open("rb"), growing)
 
-    def _begin(self, path: Path, source: Source) -> _Growing:
+    def _begin(self, path: Path, start: Callable[[], Source]) -> _Growing:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Made before it is published: a reader opens it at once.
         partial = path.with_name(f"{path.name}.{os.getpid()}.part")
         file = partial.open("wb")
+        fcntl.flock(file, fcntl.LOCK_EX)  # for as long as somebody writes it
+        try:
+            source = start()
+        except BaseException:
+            file.close()
+            partial.unlink(missing_ok=True)
+            raise
         growing = _Growing(partial)
         self._growing[path] = growing
         threading.Thread(
@@ -99,14 +113,19 @@ class PreparedResponses:
         try:
             with file:
                 whole = _copy(source, file, growing) and source.finish()
+        except OSError as error:
+            log.warning("a response could not be written down", cause=str(error))
         finally:
+            if not whole:
+                source.abort()
             with self._lock:
                 self._growing.pop(path, None)
-                if whole:
-                    growing.path.replace(path)
-                else:
-                    growing.path.unlink(missing_ok=True)
-                    source.abort()
+                # The folder may have been deleted meanwhile: those who read the file have it still.
+                with contextlib.suppress(OSError):
+                    if whole:
+                        growing.path.replace(path)
+                    else:
+                        growing.path.unlink()
             with growing.changed:
                 growing.ended, growing.whole = True, whole
                 growing.changed.notify_all()
@@ -145,7 +164,7 @@ class Response:
 
 
 def drop_oldest_responses(repositories: Iterable[Path], limit_bytes: int) -> None:
-    """Remove whole responses, the least recently asked for first, until they fit.
+    """Remove whole responses, the least recently asked for first, until they fit; dead processes' parts too.
 
     Whoever reads one goes on reading: the file has no name any more, and still its bytes.
     """
@@ -154,14 +173,22 @@ def drop_oldest_responses(repositories: Iterable[Path], limit_bytes: int) -> Non
         for path in (repository / "responses").glob("[!.]*"):
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
-                found.append((status.st_mtime, status.st_size, path))
+                if path.suffix != ".part":
+                    found.append((status.st_mtime, status.st_size, path))
+                else:
+                    _drop_if_abandoned(path)
     excess = sum(size for _, size, _ in found) - limit_bytes
     for _, size, path in sorted(found):
         if excess <= 0:
             return
-        if path.suffix != ".part":
-            path.unlink(missing_ok=True)
-            excess -= size
+        path.unlink(missing_ok=True)
+        excess -= size
+
+
+def _drop_if_abandoned(part: Path) -> None:
+    with locks.held_if_free(part) as abandoned:
+        if abandoned:
+            part.unlink(missing_ok=True)
 
 
 def _copy(source: Source, file: BinaryIO, growing: _Growing) -> bool:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 from pathlib import Path
 
 import pytest
 
-from moorage.repos.prepared import PreparedResponses, Response
+from moorage.repos.prepared import PreparedResponses, Response, drop_oldest_responses
 
 
 class Pieces:
@@ -94,3 +96,53 @@ def test_a_clone_is_kept_at_once_and_a_fetch_the_second_time(tmp_path: Path) -> 
     assert prepared.worth_keeping(tmp_path, "clone", at_once=True)
     assert not prepared.worth_keeping(tmp_path, "fetch", at_once=False)
     assert prepared.worth_keeping(tmp_path, "fetch", at_once=False)
+
+
+def in_a_thread(response: Response) -> list[bytes | Exception]:
+    """Read a response to its end, however it ends, without waiting for ever."""
+    outcome: list[bytes | Exception] = []
+
+    def read() -> None:
+        try:
+            outcome.append(read_all(response))
+        except Exception as error:  # noqa: BLE001 -- the test looks at it
+            outcome.append(error)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(timeout=5)
+    return outcome
+
+
+def test_readers_get_the_whole_response_although_its_folder_is_deleted_meanwhile(tmp_path: Path) -> None:
+    source = Pieces(b"one", b"two", held=True)
+    response = PreparedResponses().open(tmp_path / "repository", "key", lambda: source)
+    shutil.rmtree(tmp_path / "repository")
+    source.go.release(3)
+    assert in_a_thread(response) == [b"onetwo"]
+
+
+def test_git_is_not_started_where_its_answer_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "responses").symlink_to("nowhere")
+    with pytest.raises(FileExistsError):
+        PreparedResponses().open(tmp_path, "key", never)
+
+
+def test_what_a_killed_process_left_half_written_goes_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    source = Pieces(b"one", held=True)
+    response = PreparedResponses().open(tmp_path, "key", lambda: source)
+    (tmp_path / "responses" / "other.1.part").write_bytes(b"half")
+    drop_oldest_responses([tmp_path], 1 << 30)
+    assert [path.name for path in (tmp_path / "responses").iterdir()] == [f"key.{os.getpid()}.part"]
+    source.go.release(2)
+    assert in_a_thread(response) == [b"one"]
+    assert read_all(PreparedResponses().open(tmp_path, "key", never)) == b"one"
+
+
+def test_half_written_responses_drive_no_whole_ones_out(tmp_path: Path) -> None:
+    folder = tmp_path / "responses"
+    folder.mkdir()
+    (folder / "half.2.part").write_bytes(b"x" * 1000)
+    (folder / "whole").write_bytes(b"x" * 10)
+    drop_oldest_responses([tmp_path], 100)
+    assert (folder / "whole").exists()
