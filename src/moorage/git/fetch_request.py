@@ -17,6 +17,7 @@ from moorage.core.names import ObjectId, is_object_id
 from moorage.git.pkt_line import DELIM, FLUSH, Marker, PktReader, text_of
 
 MAX_PACKETS: Final = 400_000  # wants and haves of one request, each some hundred bytes of memory
+MAX_FILTER_BYTES: Final = 4096  # of all filters of a request: git's time grows with the square of them
 _MAX_PREFIXES: Final = 65_536  # with more, git lists everything
 
 # They name the client, not what it wants: two clients get the same bytes.
@@ -138,6 +139,7 @@ def _parse_v0(packets: Sequence[bytes], version: int) -> FetchRequest:
 
 def _fetch(lines: Sequence[bytes], telling: Iterable[bytes], *, version: int) -> FetchRequest:
     """Build the request from its lines; `telling` are those that make a difference to the answer."""
+    _require_short_filters(lines)
     wants, haves = _ids(b"want ", lines), _ids(b"have ", lines)
     shallows = _ids(b"shallow ", lines)
     done = b"done" in lines
@@ -151,6 +153,12 @@ def _fetch(lines: Sequence[bytes], telling: Iterable[bytes], *, version: int) ->
         shallow=bool(shallows) or any(line.startswith(b"deepen") for line in lines),
         cache_key=_key(telling, version) if cacheable else None,
     )
+
+
+def _require_short_filters(lines: Iterable[bytes]) -> None:
+    size = sum(len(line) for line in lines if line.startswith(b"filter "))
+    if size > MAX_FILTER_BYTES:
+        raise Fault(VALIDATION_ERROR, f"The filter has {size} bytes; {MAX_FILTER_BYTES} are allowed.")
 
 
 def _ids(word: bytes, lines: Iterable[bytes]) -> tuple[ObjectId, ...]:

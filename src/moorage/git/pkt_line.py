@@ -60,6 +60,12 @@ def text_of(packet: bytes) -> bytes:
     return packet.removesuffix(b"\n")
 
 
+def ends_in_error(stream: bytes) -> bool:
+    """Tell whether a stream's last packet is ERR, after which a client expects nothing more."""
+    start = stream.rfind(b"ERR ") - LENGTH_BYTES
+    return start >= 0 and stream[start : start + LENGTH_BYTES] == b"%04x" % (len(stream) - start)
+
+
 def _length(prefix: bytes) -> int:
     """Return the length a packet's first four bytes announce, raising Fault where they announce none."""
     if not _LENGTH.fullmatch(prefix):

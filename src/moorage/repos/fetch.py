@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
-from moorage.git import commands
+from moorage.git import commands, pkt_line
 from moorage.git.environment import allocation_limit
 from moorage.repos.opened import OpenRepository
 from moorage.repos.prepared import PreparedResponses
@@ -55,8 +55,8 @@ class Fetches:
                 path, request.cache_key, at_once=request.is_clone
             ):
                 stream = self.prepared.open(path, request.cache_key, start)
-                return _Held(stream, stack.pop_all())
-            return _Direct(start())
+                return _Explained(_Held(stream, stack.pop_all()))
+            return _Explained(_Direct(start()))
 
 
 class _GitOutput:
@@ -115,6 +115,27 @@ class _Held:
     def close(self) -> None:
         with self._held:
             self._stream.close()
+
+
+class _Explained:
+    """A stream that ends well where git failed and has told the client why, as for an unknown want."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._last = b""
+
+    def read(self) -> bytes:
+        try:
+            piece = self._stream.read()
+        except ConnectionError:
+            if pkt_line.ends_in_error(self._last):
+                return b""
+            raise
+        self._last = piece
+        return piece
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 def _spawn(opened: OpenRepository, path: Path, body: bytes, protocol: str) -> Child:

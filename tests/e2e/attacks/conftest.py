@@ -12,6 +12,7 @@ import pytest
 
 import unharmed
 from attacker import Attacker, Key
+from git_attacks import ZERO, a_commit_with, command, report
 from person import VENV_BIN
 from service_process import ACCOUNT, Service, serving
 
@@ -26,6 +27,7 @@ class Victims:
     reader: Key  # an IAM user who may read CodeCommit and nothing else
     nobody: Key  # an IAM user without any policy
     stranger: Key  # the root user of another account, with a repository of the same name
+    tip: str  # the commit that main is at
     account: str = ACCOUNT
     repository: str = REPOSITORY
 
@@ -62,11 +64,15 @@ def victims(service: Service) -> Victims:
     reader = service.create_user("reader", "arn:aws:iam::aws:policy/AWSCodeCommitReadOnly")
     stranger = another_account(service)
     service.client("codecommit", key=stranger).create_repository(repositoryName=REPOSITORY)
+    tip, pack = a_commit_with()
+    lines = command(ZERO, tip, b"refs/heads/main", first=True) + b"0000"
+    assert "ok refs/heads/main" in report(Attacker(service).push(REPOSITORY, lines, pack))
     return Victims(
         root=(service.key_id, service.secret),
         reader=reader,
         nobody=service.create_user("nobody"),
         stranger=stranger,
+        tip=tip,
     )
 
 

@@ -151,3 +151,10 @@ def test_any_bytes_give_a_request_or_a_fault(body: bytes, version: int) -> None:
         parse(body, version=version)
     with contextlib.suppress(Fault):
         parse(encode(body) + b"0000", version=version)
+
+
+def test_a_filter_that_git_would_ponder_for_minutes_is_refused() -> None:
+    lines = [b"want " + b"1" * 40, b"filter " + b"combine:" * 600 + b"tree:1", b"done"]
+    body = encode(b"command=fetch") + b"0001" + b"".join(map(encode, lines)) + b"0000"
+    with pytest.raises(Fault, match="4096 are allowed"):
+        parse(body, version=2)

@@ -14,6 +14,7 @@ from moorage.git.pkt_line import (
     PktReader,
     encode,
     encode_text,
+    ends_in_error,
 )
 
 PACKETS = st.lists(st.one_of(st.binary(max_size=200), st.sampled_from([FLUSH, DELIM, RESPONSE_END])))
@@ -91,3 +92,12 @@ def test_a_reader_takes_no_more_packets_than_it_may() -> None:
     assert len(reader.feed(b"0000" * 2 + b"0004")) == 3
     with pytest.raises(Fault, match="more than 3 packets"):
         reader.feed(b"0000")
+
+
+def test_an_error_at_the_end_of_a_stream_is_recognized() -> None:
+    error = encode(b"ERR upload-pack: not our ref " + b"1" * 40)
+    assert ends_in_error(error)
+    assert ends_in_error(encode(b"shallow") + FLUSH + error)
+    assert not any(
+        map(ends_in_error, [b"", b"ERR ", error[:-1], error + FLUSH, encode(b"PACK ERR and so on")])
+    )
