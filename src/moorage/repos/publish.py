@@ -8,13 +8,16 @@ What the client is told comes from the transaction alone.
 from __future__ import annotations
 
 import contextlib
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
+
 from moorage.core import crash_points
-from moorage.core.faults import Fault
+from moorage.core.faults import Fault, unavailable
 from moorage.core.names import ZERO_ID, ObjectId, RefName
 from moorage.core.principal import Caller
 from moorage.repos import sealed_packs
@@ -23,7 +26,7 @@ from moorage.repos.opened import Opener, OpenRepository
 from moorage.repos.push_rules import ATOMIC
 from moorage.storage import repositories as rows
 from moorage.storage.blobs import BlobMissing
-from moorage.storage.database import TransactionConflict
+from moorage.storage.database import OutcomeUnknown, TransactionConflict
 from moorage.storage.repositories import RefChange, blob_key
 
 if TYPE_CHECKING:
@@ -32,8 +35,13 @@ if TYPE_CHECKING:
     from moorage.storage.blobs import BlobStore
     from moorage.storage.database import Database
 
+log = structlog.get_logger(__name__)
+
 # A repack may replace the packs under a push; each time the push checks again and retries.
 _ATTEMPTS = 5
+
+# Before each look at an outcome that is not known: a database that restarts is back by then.
+_READ_BACK_PAUSES_S = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +64,16 @@ class Publisher:
     """Moves refs, durably."""
 
     def __init__(
-        self, database: Database, blobs: BlobStore, opener: Opener, *, sweep_grace_ms: int = SWEEP_GRACE_MS
+        self,
+        database: Database,
+        blobs: BlobStore,
+        opener: Opener,
+        *,
+        sweep_grace_ms: int = SWEEP_GRACE_MS,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.database = database
+        self._pause = pause
         self.blobs = blobs
         self.opener = opener
         self.sweep_grace_ms = sweep_grace_ms
@@ -112,7 +127,7 @@ class Publisher:
                 continue
             else:
                 return refused
-        raise Fault("ServiceUnavailable", "The repository was being repacked; try again.", status=503)
+        raise unavailable("The repository is changing too often; try again.")
 
     def _attempt(self, opened: OpenRepository, proposal: Proposal) -> None:
         push_id = str(uuid.uuid4())
@@ -130,10 +145,13 @@ class Publisher:
         )
         try:
             commit(self.database, attempt, sweep_grace_ms=self.sweep_grace_ms)
-        except (Fault, RefsMoved, PacksRetired):
-            if not self._was_committed(push_id):
+        except OutcomeUnknown as unknown:
+            if not self._was_committed(opened, push_id, unknown):
                 self._discard(opened, sealed)
-                raise
+                raise unavailable("The database failed; nothing was stored. Push again.") from unknown
+        except (Fault, RefsMoved, PacksRetired):
+            self._discard(opened, sealed)
+            raise
         self._adopt(opened, attempt)
 
     def _stored(self, opened: OpenRepository, proposal: Proposal, push_id: str) -> SealedPack | None:
@@ -148,10 +166,20 @@ class Publisher:
         crash_points.passing("stored")
         return sealed
 
-    def _was_committed(self, push_id: str) -> bool:
-        """Read back an outcome that is not known: a refusal here means that it is not true."""
-        with self.database.read() as connection:
-            return rows.was_committed(connection, push_id)
+    def _was_committed(self, opened: OpenRepository, push_id: str, unknown: OutcomeUnknown) -> bool:
+        """Read back an outcome that is not known, waiting a little for a database that is away.
+
+        The row's lock comes first: the commit may be under way still, and holds it until it is done.
+
+        Raises:
+            OutcomeUnknown: it cannot be read. Nobody may be told anything, and the blobs stay.
+        """
+        for seconds in _READ_BACK_PAUSES_S:
+            self._pause(seconds)
+            with contextlib.suppress(Fault), self.database.write() as connection:
+                rows.lock(connection, opened.row.repository_id)
+                return rows.was_committed(connection, push_id)
+        raise unknown
 
     def _discard(self, opened: OpenRepository, sealed: SealedPack | None) -> None:
         """Delete blobs that no row will name; what this misses is the sweeper's."""
@@ -162,16 +190,20 @@ class Publisher:
                 self.blobs.delete(blob_key(opened.row.repository_id, sealed.push_id, suffix))
 
     def _adopt(self, opened: OpenRepository, attempt: Attempt) -> None:
-        """Let this node's cache take over; when it cannot, the next reader fills it."""
-        after = self.opener.snapshots.current(opened.row.repository_id)
-        if after is None:
-            return
+        """Let this node's cache take over; when it cannot, the next reader fills it.
+
+        The push is true already: nothing that fails here may change what its client is told.
+        """
         pack = None
         if attempt.sealed is not None:
             received = attempt.sealed.received
             pack = (received.pack, received.index, received.checksum)
-        with contextlib.suppress(OSError):
-            opened.cache.adopt(opened.snapshot, after, attempt.changes, pack)
+        try:
+            after = self.opener.snapshots.current(opened.row.repository_id)
+            if after is not None:
+                opened.cache.adopt(opened.snapshot, after, attempt.changes, pack)
+        except (Fault, OSError) as error:
+            log.warning("the cache did not take over a push", cause=str(error))
         crash_points.passing("adopted")
 
     def _opened_again(self, opened: OpenRepository, proposal: Proposal) -> OpenRepository:
