@@ -103,7 +103,7 @@ class Repositories:
     def delete(self, caller: Caller, name: str) -> str | None:
         """Delete a repository; return its id, or None when there was none (which is no error)."""
         with self.database.write() as connection:
-            row = rows.find(connection, caller.account_id, caller.region, name)
+            row = rows.find(connection, caller.account_id, caller.region, name, for_change=True)
             if row is None:
                 return None
             now_ms = self.database.now_ms(connection)
@@ -116,7 +116,7 @@ class Repositories:
         """Give a repository another name; its id, refs and clones' objects stay."""
         try:
             with self.database.write() as connection:
-                row = _required(connection, caller, old)
+                row = _required(connection, caller, old, for_change=True)
                 self._change(connection, caller, row, "UpdateRepositoryName", name=new)
         except IntegrityError as error:
             raise Fault("RepositoryNameExistsException", f"Repository named {new} already exists") from error
@@ -124,7 +124,7 @@ class Repositories:
     def describe(self, caller: Caller, name: str, description: str | None) -> None:
         """Set or clear a repository's description."""
         with self.database.write() as connection:
-            row = _required(connection, caller, name)
+            row = _required(connection, caller, name, for_change=True)
             self.keyring.require(caller, row, connection)
             self._change(connection, caller, row, "UpdateRepositoryDescription", description=description)
 
@@ -135,7 +135,7 @@ class Repositories:
             Fault: RepositoryDoesNotExistException or BranchDoesNotExistException.
         """
         with self.database.write() as connection:
-            row = _required(connection, caller, name)
+            row = _required(connection, caller, name, for_change=True)
             self.keyring.require(caller, row, connection)
             if not rows.refs_named(connection, row.repository_id, [branch.encode()]):
                 raise Fault(
@@ -187,8 +187,10 @@ def _still_there(connection: Connection, row: RepositoryRow) -> RepositoryRow:
     return found
 
 
-def _required(connection: Connection, caller: Caller, name: str) -> RepositoryRow:
-    row = rows.find(connection, caller.account_id, caller.region, name)
+def _required(
+    connection: Connection, caller: Caller, name: str, *, for_change: bool = False
+) -> RepositoryRow:
+    row = rows.find(connection, caller.account_id, caller.region, name, for_change=for_change)
     if row is None:
         raise does_not_exist(name)
     return row

@@ -5,9 +5,10 @@ Packing and hooks may take longer than the password lives. Only a hash of the si
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, select
 
 from moorage.storage.tables import push_grace
+from moorage.storage.upsert import insert_if_absent
 
 # How long a push may take between its first request and its pack (design.md section 4).
 GRACE_MS = 4 * 60 * 60 * 1000
@@ -25,15 +26,15 @@ def grant(
     """Remember that this signature opened a push of this repository; drop what has expired."""
     connection.execute(delete(push_grace).where(push_grace.c.expires_at_ms < now_ms))
     consume(connection, signature_hash, repository_id)
-    connection.execute(
-        insert(push_grace).values(
-            signature_hash=signature_hash,
-            repository_id=repository_id,
-            principal_id=principal_id,
-            client_address=client_address,
-            expires_at_ms=now_ms + GRACE_MS,
-        )
-    )
+    values = {
+        "signature_hash": signature_hash,
+        "repository_id": repository_id,
+        "principal_id": principal_id,
+        "client_address": client_address,
+        "expires_at_ms": now_ms + GRACE_MS,
+    }
+    # Another push may begin with the same password at this very moment: then its row serves both.
+    insert_if_absent(connection, push_grace, values)
 
 
 def stands(

@@ -94,12 +94,16 @@ def _repository(row: RowMapping) -> RepositoryRow:
 # --- repositories ---------------------------------------------------------------------------
 
 
-def find(connection: Connection, account_id: str, region: str, name: str) -> RepositoryRow | None:
-    """Return the repository of that name. Names are case-sensitive."""
+def find(
+    connection: Connection, account_id: str, region: str, name: str, *, for_change: bool = False
+) -> RepositoryRow | None:
+    """Return the repository of that name, locked as by `lock` if asked. Names are case-sensitive."""
     table = tables.repositories
     query = select(table).where(
         table.c.account_id == account_id, table.c.region == region, table.c.name == name
     )
+    if for_change:
+        query = query.with_for_update()
     row = connection.execute(query).mappings().first()
     return _repository(row) if row else None
 
