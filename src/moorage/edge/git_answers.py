@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from moorage.core.faults import Fault
-from moorage.git import pkt_line, receive_pack
+from moorage.git import pkt_line, receive_pack, side_band
 from moorage.git.receive_pack import PushRequest, RefResult
 
 _NO_CACHE = {
@@ -33,6 +33,7 @@ _STATUSES = {
 }
 
 RETRY_AFTER_S = 5
+REASON_CHARACTERS = 4000  # well below what an ERR packet holds, at four bytes each
 
 
 def status_of(fault: Fault) -> int:
@@ -43,8 +44,11 @@ def status_of(fault: Fault) -> int:
 
 
 def reason_of(fault: Fault) -> str:
-    """Return the fullest reason the caller may know: with the statement that decided."""
-    return str(fault.detail.get("why", fault.message))
+    """Return the fullest reason the caller may know: with the statement that decided.
+
+    It may repeat what the caller sent, and terminals print it: no control characters, not endless.
+    """
+    return side_band.clean(str(fault.detail.get("why", fault.message))[:REASON_CHARACTERS])
 
 
 def answer(content: bytes, service: str, part: str) -> Response:
@@ -66,6 +70,8 @@ def refusal(fault: Fault, request_id: str, *, bare: bool = False) -> Response:
     headers = {**_NO_CACHE, "x-amzn-RequestId": request_id}
     if status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="moorage"'
+    if status == 405:
+        headers["Allow"] = str(fault.detail["allow"])
     if status in (429, 503):
         headers["Retry-After"] = str(RETRY_AFTER_S)
     text = "" if bare else f"{reason_of(fault)}\n"

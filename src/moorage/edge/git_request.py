@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote_to_bytes
 
@@ -43,13 +44,15 @@ def parse(scope: Scope) -> GitRequest:
     """Read a request's head.
 
     Raises:
-        Fault: the service is missing or unknown, or the repository's name is not text.
+        Fault: the service is missing or unknown, the repository's name is not text, or the method is
+            not the one that git uses.
     """
     raw_path: bytes = scope["raw_path"].split(b"?", 1)[0]
     match = _PATH.fullmatch(raw_path)
     if match is None:
         raise Fault(VALIDATION_ERROR, "This is not the path of a repository.", status=404)
     advertisement = match["rest"] == b"info/refs"
+    _require_method(scope["method"], ("GET", "HEAD") if advertisement else ("POST",))
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
     protocol_header = headers.get(b"git-protocol", "")
     client = scope.get("client") or ("", 0)
@@ -66,6 +69,12 @@ def parse(scope: Scope) -> GitRequest:
         secure=scope["scheme"] == "https",
         user_agent=headers.get(b"user-agent", ""),
     )
+
+
+def _require_method(method: str, allowed: Sequence[str]) -> None:
+    if method not in allowed:
+        told = ", ".join(allowed)
+        raise Fault(VALIDATION_ERROR, f"The method here is {told}.", status=405, allow=told)
 
 
 def _name(raw: bytes) -> str:
