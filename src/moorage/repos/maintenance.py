@@ -8,10 +8,12 @@ of the packs that it replaces. Killing it at any step leaves at most orphan blob
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import structlog
 
 from moorage.core import crash_points
 from moorage.git import commands
@@ -20,7 +22,7 @@ from moorage.git.quarantine import Received
 from moorage.git.quarantine_folders import quarantine_folder
 from moorage.repos import sealed_packs
 from moorage.repos.opened import Opener, OpenRepository
-from moorage.storage import leases
+from moorage.storage import kms_keys, leases
 from moorage.storage import repositories as rows
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from moorage.storage.blobs import BlobStore
     from moorage.storage.database import Database
     from moorage.storage.repositories import PackRow
+
+log = structlog.get_logger(__name__)
 
 # A repository with more live packs than this is repacked.
 MANY_PACKS = 20
@@ -55,11 +59,22 @@ class Maintenance:
         """Repack every repository that needs it and that nobody else repacks; return how many."""
         with self.database.read() as connection:
             needy = rows.pack_counts(connection, at_least=self.many_packs + 1)
-        return sum(self.repack(repository_id) for repository_id, _ in needy)
+        return sum(_tried(self.repack, repository_id) for repository_id, _ in needy)
 
     def derive_missing(self, repository_ids: Sequence[str]) -> int:
         """Give git a bitmap where a large repository of this cache has none; return how many got one."""
-        return sum(self._derive_if_missing(repository_id) for repository_id in repository_ids)
+        return sum(_tried(self._derive_if_missing, repository_id) for repository_id in repository_ids)
+
+    def purge_unusable(self) -> int:
+        """Remove from this cache what was deleted, by whatever node, or whose key is off; return how many."""
+        cache = self.opener.cache
+        cached = cache.cached()
+        with self.database.read() as connection:
+            usable = kms_keys.usable_repositories(connection)
+        gone = [repository_id for repository_id in cached if repository_id not in usable]
+        for repository_id in gone:
+            cache.purge(repository_id)
+        return len(gone)
 
     def _derive_if_missing(self, repository_id: str) -> bool:
         if (self.opener.cache.path(repository_id) / "objects" / "pack" / "multi-pack-index").exists():
@@ -83,11 +98,11 @@ class Maintenance:
             )
         if lease is None:
             return False
-        try:
-            return self._repack(repository_id)
-        finally:
-            with self.database.write() as connection:
-                leases.release(connection, lease)
+        done = self._repack(repository_id)
+        # Where it failed the lease is kept until it runs out: what fails once fails again in ten seconds.
+        with self.database.write() as connection:
+            leases.release(connection, lease)
+        return done
 
     def _repack(self, repository_id: str) -> bool:
         with self.database.read() as connection:
@@ -134,6 +149,15 @@ class Maintenance:
         """Write what speeds git up and is never truth: multi-pack-index, bitmap, commit-graph."""
         with opened.cache.reading(after, opened.data_key) as path:
             derive(path, after.packs)
+
+
+def _tried(work: Callable[[str], bool], repository_id: str) -> bool:
+    """Do one repository's work: what is wrong with it must not keep the others from theirs."""
+    try:
+        return work(repository_id)
+    except Exception:
+        log.exception("the upkeep of a repository failed", repository_id=repository_id)
+        return False
 
 
 def rolled_up(packs: Sequence[PackRow]) -> list[PackRow]:

@@ -39,6 +39,7 @@ def jobs(database: Database, blobs: BlobStore, opener: Opener, cache: WorkingCac
 
     def evict() -> None:
         sweep_stale(cache.quarantine)
+        maintenance.purge_unusable()
         cache.evict()
 
     def tidy() -> None:

@@ -43,6 +43,13 @@ def find(connection: Connection, key_id: str) -> KmsKeyRow | None:
     return None if row is None else KmsKeyRow(**row)
 
 
+def usable_repositories(connection: Connection) -> set[str]:
+    """Return the ids of all repositories whose key may be used now."""
+    table = tables.repositories
+    joined = select(table.c.repository_id).join(_KEYS, _KEYS.c.key_id == table.c.kms_key_id)
+    return set(connection.execute(joined.where(_KEYS.c.state == "Enabled")).scalars())
+
+
 def find_by_alias(connection: Connection, account_id: str, region: str, alias: str) -> KmsKeyRow | None:
     """Return the key that an alias (with its `alias/`) stands for."""
     joined = select(_KEYS).join(_ALIASES, _ALIASES.c.key_id == _KEYS.c.key_id)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from codecommit_at_hand import git
 from moorage.core.faults import Fault
@@ -10,6 +12,7 @@ from moorage.repos import backup
 from moorage.repos.cache import WorkingCache
 from moorage.repos.maintenance import Maintenance, rolled_up
 from moorage.repos.verify import Verifier
+from moorage.storage import tables
 from moorage.storage.blobs_directory import DirectoryBlobs
 from moorage.storage.database import Database
 from moorage.storage.repositories import PackRow
@@ -238,7 +241,7 @@ def test_the_cache_forgets_what_is_used_least_when_it_is_full(
     node.push("Demo", local, {MAIN: "main"})
     node.push("Other", local, {MAIN: "main"})
     demo, other = (node.open(name).row.repository_id for name in ("Demo", "Other"))
-    (node.cache.path(demo) / "generation").touch()
+    os.utime(node.cache.path(other) / "generation", (1, 1))  # two uses may fall into one tick of the clock
     files = (node.cache.folder / "repositories").rglob("*")
     kept = sum(file.stat().st_size for file in files if file.is_file())
     small = WorkingCache(node.cache.folder, kept - 1, node.blobs)
@@ -270,3 +273,58 @@ def test_a_cache_that_lost_one_pack_is_filled_again(node: Node, local: Path) -> 
             pack.unlink()
     with node.open("Demo").reading() as path:
         git(path, "fsck", "--full")
+
+
+def set_key_state(node: Node, state: str) -> None:
+    with node.database.write() as connection:
+        connection.execute(update(tables.kms_keys).values(state=state))
+
+
+def test_the_plaintext_of_a_repository_deleted_by_another_node_leaves_this_cache(
+    node: Node, local: Path, tmp_path: Path
+) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    node.repositories.create(node.caller, "Stays")
+    node.push("Stays", local, {MAIN: "main"})
+    stays = node.open("Stays").row.repository_id
+    node.beside(tmp_path / "other").repositories.delete(node.caller, "Demo")
+    assert len(node.cache.cached()) == 2
+    assert maintenance(node).purge_unusable() == 1
+    assert node.cache.cached() == [stays]
+
+
+@pytest.mark.parametrize("state", ["Disabled", "PendingDeletion"])
+def test_the_plaintext_under_a_key_switched_off_leaves_the_cache(node: Node, local: Path, state: str) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    set_key_state(node, state)
+    assert maintenance(node).purge_unusable() == 1
+    assert list((node.cache.folder / "repositories").iterdir()) == []
+    set_key_state(node, "Enabled")
+    with node.open("Demo").reading() as path:
+        git(path, "fsck", "--full")
+
+
+def test_a_repository_that_cannot_be_repacked_stops_no_other(node: Node, local: Path) -> None:
+    for name, pushes in (("Demo", 8), ("Other", 6)):
+        if name != "Demo":
+            node.repositories.create(node.caller, name)
+        for _ in range(pushes):
+            git(local, "commit", "--quiet", "--allow-empty", "--message", name)
+            assert node.push(name, local, {MAIN: "main"}).refused == {}
+    pack = node.open("Demo").snapshot.packs[0]
+    node.blobs.delete(pack.pack_key)
+    node.cache.purge(pack.repository_id)
+    assert maintenance(node).run() == 1
+    assert len(node.open("Other").snapshot.packs) < 4
+
+
+def test_a_bitmap_that_cannot_be_made_stops_no_other(node: Node, local: Path) -> None:
+    git(local, "fast-import", "--quiet", given=a_long_history(1200))
+    for name in ("Demo", "Other"):
+        if name != "Demo":
+            node.repositories.create(node.caller, name)
+        node.push(name, local, {MAIN: "refs/heads/long"})
+    broken, fine = (node.open(name).snapshot.packs[0] for name in ("Demo", "Other"))
+    node.blobs.delete(broken.pack_key)
+    next(node.cache.path(broken.repository_id).rglob("*.pack")).unlink()
+    assert maintenance(node).derive_missing([broken.repository_id, fine.repository_id]) == 1
