@@ -177,7 +177,7 @@ def build(
         pages=StartPage(
             status,
             regions.enabled,
-            connection_lines.for_start_page(place.endpoints, settings.region, status.ca),
+            connection_lines.for_start_page(place.endpoints, settings.region, own_ca=status.ca is not None),
             test_mode=settings.test_mode,
         ),
         regions=regions,

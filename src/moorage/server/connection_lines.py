@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 from moorage.console.start_page import Connection
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from moorage.server.settings import Settings
 
 GUIDE_REGION = "us-east-2"
@@ -54,14 +52,16 @@ def _reachable(settings: Settings) -> str:
     return settings.domain if any_address else settings.https.host
 
 
-def for_start_page(found: Endpoints, region: str, ca: Path | None) -> list[Connection]:
-    """Return what the start page shows. The CA's certificate is no secret; no credential is in any line."""
+def for_start_page(found: Endpoints, region: str, *, own_ca: bool) -> list[Connection]:
+    """Return what the start page shows to everyone: no credential and no path of this machine.
+
+    `own_ca`: the certificate is from the service's own CA, which /ca.pem gives.
+    """
     lines = []
-    if ca is not None:
+    if own_ca:
         fetch = f"curl --insecure --output moorage-ca.pem {found.api}/ca.pem"
         trust = 'export GIT_SSL_CAINFO="$PWD/moorage-ca.pem" AWS_CA_BUNDLE="$PWD/moorage-ca.pem"'
-        title = f"Trust this service's certificates (on this machine the file is {ca})"
-        lines.append(Connection(title, f"{fetch}\n{trust}"))
+        lines.append(Connection("Trust this service's certificates", f"{fetch}\n{trust}"))
     aws = f"aws codecommit list-repositories --endpoint-url {found.api} --region {region}"
     lines.append(Connection("List repositories with the AWS CLI", aws))
     helper = (

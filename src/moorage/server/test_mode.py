@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import math
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -124,8 +123,9 @@ def _seconds(body: bytes) -> float | None:
         value = json.loads(body)["shiftSeconds"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
+    # An integer may be larger than any float; NaN is in no range.
     return float(value) if abs(value) <= LARGEST_SHIFT_SECONDS else None
 
 
