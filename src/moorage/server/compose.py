@@ -164,14 +164,7 @@ def build(
     threads = Threads()
     status = _status(settings, stores, place.metrics_token)
     app = App(
-        git=GitDoor(
-            entrance=entrance,
-            publisher=stores.publisher,
-            fetches=Fetches(PreparedResponses()),
-            capabilities=capabilities.of_installed_git(),
-            admission=Admission(),
-            threads=threads,
-        ),
+        git=_git_door(stores, entrance, threads),
         api=ApiDoor(SERVICES, authenticator, call, regions, clock, audit, last_uses, threads),
         status=status,
         pages=StartPage(
@@ -192,6 +185,17 @@ def build(
         stores.database.close()
 
     return Node(app, stores, call, jobs, close)
+
+
+def _git_door(stores: Stores, entrance: GitEntrance, threads: Threads) -> GitDoor:
+    return GitDoor(
+        entrance=entrance,
+        publisher=stores.publisher,
+        fetches=Fetches(PreparedResponses()),
+        capabilities=capabilities.of_installed_git(),
+        admission=Admission(),
+        threads=threads,
+    )
 
 
 def _status(settings: Settings, stores: Stores, token: Secret) -> Status:

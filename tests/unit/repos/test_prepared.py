@@ -88,6 +88,9 @@ def test_git_is_ended_when_every_reader_has_left(tmp_path: Path) -> None:
     prepared.open(tmp_path, "key", lambda: source).close()
     source.go.release()
     assert source.aborted.wait(timeout=10)
+    for thread in threading.enumerate():
+        if thread.name == "prepare-response":
+            thread.join(timeout=10)
     assert list((tmp_path / "responses").iterdir()) == []
 
 
