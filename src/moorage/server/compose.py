@@ -102,6 +102,7 @@ def open_stores(settings: Settings, installation: Installation, clock: Clock) ->
     """
     database = Database.open(settings.database_url)
     blobs = open_blobs(settings.blobs_url)
+    blobs.require_usable()
     settings.cache_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     cache = WorkingCache(settings.cache_folder, settings.cache_size, blobs)
     gate = Gate(database)

@@ -24,6 +24,7 @@ from moorage.server.data_folder import DataFolder, FolderLock
 from moorage.server.first_start import Installation, StartRefused
 from moorage.server.listeners import Listener, TlsContext
 from moorage.server.workers import Seat, Supervisor
+from moorage.storage.blobs import open_blobs
 from moorage.storage.database import Database
 from moorage.wire.regions import Regions
 
@@ -81,6 +82,7 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
         bound = _listeners(settings, renew)
         for listener in bound:
             undo.callback(listener.socket.close)
+        open_blobs(settings.blobs_url).require_usable()
         database = Database.open(settings.database_url)
         try:
             installation = first_start.prepare(settings, database, environ, clock)
