@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NOT_A_COMMIT = "a branch can only point to a commit"
 MISSING_OBJECTS = "missing objects: the push does not bring all that this ref needs"
 SHALLOW = "shallow update not allowed"
+# How git's index-pack says that the parents of a cut-off history are missing.
+_CUT_OFF = "did not receive expected object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,14 @@ class Push:
             return PushOutcome(refused)
         with (
             self.opened.reading() as path,
-            Quarantine(self.publisher.opener.cache.quarantine, path / "objects") as quarantine,
+            self._quarantine(path) as quarantine,
         ):
-            received = self._received(quarantine, request, pack, limits)
+            try:
+                received = self._received(quarantine, request, pack, limits)
+            except Fault as fault:
+                if not (request.shallow and _CUT_OFF in fault.message):
+                    raise
+                return PushOutcome(refused | {update.name: SHALLOW for update in accepted})
             broken = self._broken(quarantine, accepted, shallow=bool(request.shallow))
             refused |= broken
             if request.atomic:
