@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import moorage
+from moorage.cli.main import COMMANDS
+from moorage.server.options import OPTIONS
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -74,3 +76,16 @@ def test_a_reader_learns_early_that_this_is_not_from_aws() -> None:
     opening = (ROOT / "README.md").read_text()[:1500]
     assert "not affiliated with" in opening.lower()
     assert "not affiliated with" in (ROOT / "NOTICE").read_text().lower()
+
+
+def headings(path: Path) -> set[str]:
+    return set(re.findall(r"^#+ +(.+?)\s*$", FENCED.sub("", path.read_text()), re.MULTILINE))
+
+
+def test_every_setting_has_a_heading() -> None:
+    assert {option.flag for option in OPTIONS} <= headings(ROOT / "docs" / "settings.md")
+
+
+def test_every_command_has_a_heading() -> None:
+    named = {f"moorage {command.name}" for command in COMMANDS}
+    assert named == {heading for heading in headings(ROOT / "docs" / "commands.md") if "moorage " in heading}
