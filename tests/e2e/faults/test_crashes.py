@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import dev
 import pytest
 
 from moorage.core import crash_points
+from moorage.repos.maintenance import MANY_PACKS
 from person import AWS_V1, Person
 from service_process import Service, serving
 
@@ -43,6 +45,32 @@ def test_a_crash_at_a_step_of_a_push_leaves_all_of_it_or_nothing(tmp_path: Path,
 
         person.ok("git", "push", "--quiet", "origin", "main", cwd=work)
         assert person.ok("git", "ls-remote", url, "refs/heads/main").split()[0] == after
+
+
+STEPS_OF_A_REPACK = [step for step in crash_points.STEPS if step.startswith("repack")]
+
+
+@pytest.mark.parametrize("step", STEPS_OF_A_REPACK)
+def test_a_crash_at_a_step_of_a_repack_harms_nothing(tmp_path: Path, step: str) -> None:
+    with serving(tmp_path) as service:
+        person = Person(tmp_path / "home", AWS_V1, service)
+        person.use_a_quick_helper((service.key_id, service.secret))
+        person.name_in_commits()
+        url = service.create_repository("crashing")
+        work = person.home / "work"
+        person.ok("git", "init", "--quiet", "--initial-branch", "main", str(work))
+        for number in range(MANY_PACKS + 1):
+            tip = person.commit(work, f"{number}.txt")
+            person.ok("git", "push", "--quiet", url, "main", cwd=work)
+
+        restart_to_crash_at(service, step)
+        service.process.wait(60)  # the repack comes by itself, and ends the service
+
+        restart_to_crash_at(service, "")
+        person.ok("git", "clone", "--quiet", url, "back")
+        assert person.ok("git", "rev-parse", "HEAD", cwd=person.home / "back").strip() == tip
+        assert person.ok("git", "fsck", "--full", "--strict", cwd=person.home / "back") == ""
+        person.ok(str(dev.BIN / "moorage"), "verify", "--data", str(service.data))
 
 
 def restart_to_crash_at(service: Service, step: str) -> None:

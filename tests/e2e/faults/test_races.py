@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from person import AWS_V1, Person
+from raw_git import Answer, Connection, credential, pkt
 from service_process import Service, serving
 
 pytestmark = [pytest.mark.needs("git"), pytest.mark.slow, pytest.mark.timeout(400)]
@@ -78,3 +80,65 @@ def test_of_two_creates_of_a_and_a_b_exactly_one_wins(racer: Person, service: Se
     racer.ok("git", "clone", "--quiet", "--mirror", url, "back")
     listed = racer.ok("git", "for-each-ref", "--format", "%(refname)", cwd=racer.home / "back")
     assert len(listed.split()) == 21
+
+
+@pytest.mark.parametrize("version", [0, 1, 2])
+def test_a_force_push_between_a_fetchs_requests_does_not_break_it(
+    racer: Person, service: Service, version: int
+) -> None:
+    name = f"forced-v{version}"
+    url = service.create_repository(name)
+    work = racer.home / "work"
+    racer.ok("git", "init", "--quiet", "--initial-branch", "main", str(work))
+    for round_ in range(6):
+        racer.ok("git", "checkout", "--quiet", "--orphan", f"history-{round_}", cwd=work)
+        racer.commit(work, text=f"history {round_}\n")
+        racer.ok("git", "push", "--quiet", "--force", url, "HEAD:refs/heads/main", cwd=work)
+        advertised = advertised_main(service, name, version)
+        racer.ok("git", "checkout", "--quiet", "--orphan", f"rewritten-{round_}", cwd=work)
+        racer.commit(work, text=f"rewritten {round_}\n")
+        racer.ok("git", "push", "--quiet", "--force", url, "HEAD:refs/heads/main", cwd=work)
+        answer = fetched(service, name, version, advertised)
+        assert answer.status == 200
+        assert b"PACK" in answer.body, answer.body[:200]
+
+
+def advertised_main(service: Service, name: str, version: int) -> str:
+    """Ask where main is, on a connection of its own: either worker may answer."""
+    with Connection(service) as git:
+        if version == 2:
+            ls_refs = [b"command=ls-refs\n", None, b"ref-prefix refs/heads/main\n"]
+            answer = posted(git, service, name, version, ls_refs)
+        else:
+            answer = git.ask(
+                "GET",
+                f"/v1/repos/{name}/info/refs?service=git-upload-pack",
+                {**credential(service, f"/v1/repos/{name}"), "Git-Protocol": f"version={version}"},
+            )
+    found = re.search(rb"([0-9a-f]{40}) refs/heads/main", answer.body)
+    assert found, answer.body[:200]
+    return found[1].decode()
+
+
+def fetched(service: Service, name: str, version: int, wanted: str) -> Answer:
+    """Fetch one object id, on another connection."""
+    want = f"want {wanted}".encode()
+    lines = [b"command=fetch\n", None, b"ofs-delta\n", want + b"\n", b"done\n"]
+    if version < 2:
+        lines = [want + b" side-band-64k ofs-delta\n", b"", b"done\n"]
+    with Connection(service) as git:
+        return posted(git, service, name, version, lines)
+
+
+def posted(
+    git: Connection, service: Service, name: str, version: int, lines: Sequence[bytes | None]
+) -> Answer:
+    """Post pkt-lines to upload-pack; None is a delimiter, an empty line a flush."""
+    packets = [b"0001" if line is None else pkt(line) if line else b"0000" for line in lines]
+    body = b"".join(packets) + (b"0000" if version == 2 else b"")
+    headers = {
+        **credential(service, f"/v1/repos/{name}"),
+        "Content-Type": "application/x-git-upload-pack-request",
+        "Git-Protocol": f"version={version}",
+    }
+    return git.ask("POST", f"/v1/repos/{name}/git-upload-pack", headers, body)
