@@ -110,6 +110,20 @@ class Attacker:
         """Send one request, as well-formed as its parts are."""
         return self.raw(request_head(method, target, host or self.api_host, headers, len(body)), body)
 
+    def ask_each(self, requests: Iterable[tuple[Sequence[Header], bytes]]) -> Iterator[Answer]:
+        """Post to `/` again and again, on one connection for as long as it lives."""
+        with contextlib.ExitStack() as stack:
+            opened: ssl.SSLSocket | None = None
+            for headers, body in requests:
+                opened = opened or stack.enter_context(self.connection())
+                with contextlib.suppress(OSError):
+                    opened.sendall(request_head("POST", "/", self.api_host, headers, len(body)) + body)
+                answer = read_answer(opened)
+                if answer.headers.get("connection") == "close" or answer == HUNG_UP:
+                    opened = None
+                self.answers.append(answer)
+                yield answer
+
     # --- Git -----------------------------------------------------------------------------------
 
     def password(
@@ -163,9 +177,16 @@ class Attacker:
         signing = Signing(key or self.root, service, region)
         return self.signed(signing, [("Content-Type", content_type)], content)
 
-    def query(self, operation: str, *, key: Key | None = None, **members: str) -> Answer:
+    def query(
+        self,
+        operation: str,
+        fields: Mapping[str, str] | None = None,
+        *,
+        key: Key | None = None,
+        **members: str,
+    ) -> Answer:
         """Call an IAM operation."""
-        return self.form("iam", query_fields("iam", operation, members), key=key)
+        return self.form("iam", query_fields("iam", operation, {**(fields or {}), **members}), key=key)
 
     def signed(
         self, signing: Signing, headers: Iterable[Header] = (), body: bytes = b"", *, query: str = ""

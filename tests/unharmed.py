@@ -66,6 +66,17 @@ def wait_until_quiet(service: Service) -> None:
         time.sleep(0.02)  # a child's end is told to nobody outside the service
 
 
+def log_size(service: Service) -> int:
+    return (service.data.parent / "serve.log").stat().st_size
+
+
+def log_since(service: Service, size: int) -> str:
+    """Return the log's lines after its first `size` bytes."""
+    with (service.data.parent / "serve.log").open("rb") as file:
+        file.seek(size)
+        return file.read().decode(errors="replace")
+
+
 def assert_discreet(answers: Iterable[Answer], log: str, service: Service, secrets: Iterable[str]) -> None:
     """No server error, no traceback, no path of the server and no secret, in any answer and in the log."""
     for answer in answers:

@@ -13,6 +13,8 @@ _ALIAS = re.compile(r"alias/[a-zA-Z0-9/_-]{1,250}")
 _ARN = re.compile(
     r"arn:(?P<partition>[a-z-]+):kms:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):(?P<resource>.+)"
 )
+# Of what a caller sent, a message repeats so many characters.
+_SHOWN = 300
 
 
 class KeyName(NamedTuple):
@@ -51,7 +53,8 @@ class KeyName(NamedTuple):
 
 
 def _invalid(text: str) -> Fault:
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     return Fault(
         "EncryptionKeyInvalidIdException",
-        f"{text} names no KMS key of this region: use a key id, a key ARN, alias/NAME or an alias's ARN.",
+        f"{shown} names no KMS key of this region: use a key id, a key ARN, alias/NAME or an alias's ARN.",
     )

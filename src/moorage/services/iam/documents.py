@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from moorage.policy import PolicyError, parse
-from moorage.services.iam import refusals
+from moorage.services.iam import quotas, refusals
 
 
 def require_sound(text: str) -> None:
     """Refuse a document that the policy engine would not understand.
 
+    One that is too large for every use is not even looked at: its form would take a second to check.
+
     Raises:
-        Fault: MalformedPolicyDocument, naming the place and the remedy.
+        Fault: MalformedPolicyDocument, naming the place and the remedy; LimitExceeded.
     """
+    quotas.require_room("PolicySize", quotas.MANAGED_POLICY_SIZE, 0, size(text))
     try:
         parse(text, "identity")
     except PolicyError as error:

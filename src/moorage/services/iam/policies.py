@@ -58,7 +58,6 @@ def require_document(text: str) -> None:
         Fault: MalformedPolicyDocument, LimitExceeded.
     """
     documents.require_sound(text)
-    quotas.require_room("PolicySize", quotas.MANAGED_POLICY_SIZE, 0, documents.size(text))
 
 
 @iam.operation("GetPolicy", resource=targets.named_policy)
