@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
-from moorage.git import commands, pkt_line
+from moorage.git import commands, complaints, pkt_line
 from moorage.git.environment import allocation_limit
 from moorage.repos.opened import OpenRepository
 from moorage.repos.prepared import PreparedResponses
@@ -66,6 +66,7 @@ class _GitOutput:
         self, opened: OpenRepository, path: Path, body: bytes, protocol: str, held: ExitStack
     ) -> None:
         self._held = held
+        self.complaint = ""  # why git failed, fit for the client
         try:
             self._child = _spawn(opened, path, body, protocol)
         except BaseException:
@@ -78,6 +79,8 @@ class _GitOutput:
 
     def finish(self) -> bool:
         succeeded = self._child.wait() == 0
+        if not succeeded:
+            self.complaint = complaints.reason_of(self._child.complaint())
         self.abort()
         return succeeded
 
@@ -95,7 +98,7 @@ class _Direct:
     def read(self) -> bytes:
         piece = self._output.read(_PIECE_BYTES)
         if not piece and not self._output.finish():
-            raise ConnectionError("git could not finish this response")
+            raise ConnectionError(self._output.complaint or "git could not finish this response")
         return piece
 
     def close(self) -> None:
@@ -118,20 +121,29 @@ class _Held:
 
 
 class _Explained:
-    """A stream that ends well where git failed and has told the client why, as for an unknown want."""
+    """A stream that tells the client why git failed, where that can be told.
+
+    Of an unknown want git tells the client itself; of a filter it cannot read it only complains to us.
+    In the middle of a pack nothing can be told, and the stream breaks off.
+    """
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._last = b""
+        self._told = False
 
     def read(self) -> bytes:
+        if self._told:
+            return b""
         try:
-            piece = self._stream.read()
-        except ConnectionError:
+            self._last = piece = self._stream.read()
+        except ConnectionError as failure:
+            self._told = True
             if pkt_line.ends_in_error(self._last):
                 return b""
-            raise
-        self._last = piece
+            if self._last:
+                raise
+            return pkt_line.encode(f"ERR {failure}".encode())
         return piece
 
     def close(self) -> None:
