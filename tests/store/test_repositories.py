@@ -156,3 +156,26 @@ def test_two_pushes_that_begin_with_one_password_at_once_both_have_its_grace(
     assert meanwhile(database, grant, again) is None
     with database.read() as connection:
         assert grace.stands(connection, "hash", made.repository_id, **where)  # type: ignore[arg-type]  # as above
+
+
+def test_refs_in_the_way_are_the_same_asked_for_one_by_one_and_all_at_once(
+    database: Database, repositories: Repositories
+) -> None:
+    repository_id = repositories.require(CALLER, "Demo").repository_id
+    standing = [b"a", b"b/c", b"b/c-d", b"b/c.d", b"b/e/f", b"b0", b"b/e/g", b"\xc3\xa4/x"]
+    changes = [RefChange(b"refs/heads/" + name, ZERO_ID, TIP) for name in standing]
+    asked = [b"a", b"a/x", b"a/x/y", b"b", b"b/c", b"b/c/d", b"b/e", b"b/e/f/g", b"b-", b"\xc3\xa4", b"c"]
+    names = [b"refs/heads/" + name for name in asked]
+    with database.write() as connection:
+        rows.move_refs(
+            connection, repository_id, 2, changes, push_id="p", principal_arn=str(ROOT.arn), at_ms=1
+        )
+        single = {name: set(rows.refs_in_the_way(connection, repository_id, [name])[name]) for name in names}
+        many = rows.refs_in_the_way(
+            connection, repository_id, [*names, *(b"refs/tags/%d" % n for n in range(20))]
+        )
+    assert {name: set(many[name]) for name in names} == single
+    assert single[b"refs/heads/b"] == {
+        b"refs/heads/b/" + name for name in (b"c", b"c-d", b"c.d", b"e/f", b"e/g")
+    }
+    assert single[b"refs/heads/a/x/y"] == {b"refs/heads/a"}

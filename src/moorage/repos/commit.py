@@ -108,23 +108,22 @@ def _in_the_way(
 ) -> dict[bytes, str]:
     """Find refs made that cannot stand beside another: `a` beside `a/b`, stored or in this push."""
     going = {change.name for change in attempt.changes if change.new == ZERO_ID} - refused.keys()
+    making = [each.name for each in attempt.changes if each.old == ZERO_ID and each.name not in refused]
+    stored = rows.refs_in_the_way(connection, row.repository_id, making)
     made: set[bytes] = set()
+    folders: dict[bytes, bytes] = {}  # of the refs made: which of them needs it
     reasons: dict[bytes, str] = {}
-    for change in attempt.changes:
-        if change.old != ZERO_ID or change.name in refused:
-            continue
-        others = rows.refs_in_the_way(connection, row.repository_id, change.name)
-        others += [name for name in made if _nested(name, change.name) or _nested(change.name, name)]
-        blocking = [name for name in others if name not in going]
+    for name in making:
+        above = rows.folders_of(name)
+        blocking = [other for other in stored[name] if other not in going]
+        blocking += [other for other in above if other in made]
+        blocking += [folders[name]] if name in folders else []
         if blocking:
-            reasons[change.name] = f"{blocking[0].decode()} exists; a ref cannot be beside its own folder"
+            reasons[name] = f"{blocking[0].decode()} exists; a ref cannot be beside its own folder"
         else:
-            made.add(change.name)
+            made.add(name)
+            folders.update(dict.fromkeys(above, name))
     return reasons
-
-
-def _nested(parent: bytes, child: bytes) -> bool:
-    return child.startswith(parent + b"/")
 
 
 def _write(
@@ -146,8 +145,10 @@ def _write(
         principal_arn=attempt.caller.principal.arn,
         at_ms=now_ms,
     )
-    for change in attempt.changes:
-        outbox.append(connection, outbox.reference_change(attempt.caller, row, change, now_ms))
+    outbox.append(
+        connection,
+        *(outbox.reference_change(attempt.caller, row, change, now_ms) for change in attempt.changes),
+    )
     if attempt.signature_hash is not None:
         grace.consume(connection, attempt.signature_hash, row.repository_id)
     references = [{"ref": change.name.decode(), "commit": change.new} for change in attempt.changes]

@@ -149,6 +149,17 @@ def test_a_branch_cannot_be_beside_its_own_folder(node: Node, local: Path, tmp_p
     clone(node, tmp_path / "clone")
 
 
+@pytest.mark.parametrize(
+    "names", [("refs/heads/a", "refs/heads/a/b/c"), ("refs/heads/a/b/c", "refs/heads/a")]
+)
+def test_of_a_branch_and_its_own_folder_in_one_push_the_first_is_made(
+    node: Node, local: Path, names: tuple[str, str]
+) -> None:
+    first, second = names
+    outcome = node.push("Demo", local, {first: "main", second: "main"})
+    assert set(outcome.refused) == {second.encode()}
+
+
 def test_a_folder_can_take_the_place_of_the_branch_deleted_with_it(
     node: Node, local: Path, tmp_path: Path
 ) -> None:
