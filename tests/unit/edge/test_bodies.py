@@ -71,7 +71,7 @@ def test_a_gzip_that_does_not_end_is_refused(cut: int) -> None:
         whole([gzip.compress(b"want something\n" * 100)[:cut]], "gzip")
 
 
-@pytest.mark.parametrize("more", [b"x", b"\0" * 100_000, gzip.compress(b"x")])
+@pytest.mark.parametrize("more", [b"x", b"\0" * 100_000, gzip.compress(b"x")], ids=["text", "zeros", "gzip"])
 def test_what_follows_a_gzip_is_refused_and_not_kept(more: bytes) -> None:
     packed = gzip.compress(b"want something\n")
     for parts in ([packed + more], [packed, more]):
