@@ -26,6 +26,10 @@ _CONFIGURATION: Final = (
     ("core.fsmonitor", "false"),
     ("core.alternateRefsCommand", ""),
     ("core.bigFileThreshold", str(BIG_FILE_BYTES)),
+    # Packs are mapped: without a bound, all of a large one becomes resident. Small windows lose no time.
+    ("core.packedGitWindowSize", "1m"),
+    ("core.packedGitLimit", "32m"),
+    ("core.deltaBaseCacheLimit", "16m"),
     ("core.fsync", "none"),  # no file a child writes is the only copy of anything
     ("core.logAllRefUpdates", "false"),
     ("gc.auto", "0"),

@@ -28,7 +28,6 @@ __all__ = ["Quarantine", "ReceiveLimits", "Received", "sweep_stale"]
 _HELD_BYTES: Final = MEGABYTE
 _BRIEF_SECONDS: Final = 60
 _LONG_WALK: Final = replace(TABLE["rev-list"].limits, cpu_seconds=900, wall_seconds=1800)
-_INDEX_CONFIGURATION: Final = (("core.packedGitWindowSize", "16m"), ("core.packedGitLimit", "256m"))
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,6 @@ class Quarantine:
             "index-pack",
             fsck_tolerance.strict_option(),
             stdin=incoming.read() if size <= _HELD_BYTES else cast("IO[bytes]", incoming),
-            configuration=_INDEX_CONFIGURATION,
             limits=replace(
                 base,
                 cpu_seconds=seconds,

@@ -77,7 +77,7 @@ class Maintenance:
         return len(gone)
 
     def _derive_if_missing(self, repository_id: str) -> bool:
-        if (self.opener.cache.path(repository_id) / "objects" / "pack" / "multi-pack-index").exists():
+        if self._has_derived(repository_id):
             return False
         with self.database.read() as connection:
             row = rows.by_id(connection, repository_id)
@@ -86,8 +86,14 @@ class Maintenance:
         opened = self.opener.open_for_service(row)
         if sum(pack.object_count for pack in opened.snapshot.packs) < LARGE_OBJECTS:
             return False
-        self._derive(opened, opened.snapshot)
+        with self.opener.cache.alone():
+            if self._has_derived(repository_id):  # by another worker, while this one waited
+                return False
+            self._derive(opened, opened.snapshot)
         return True
+
+    def _has_derived(self, repository_id: str) -> bool:
+        return (self.opener.cache.path(repository_id) / "objects" / "pack" / "multi-pack-index").exists()
 
     def repack(self, repository_id: str) -> bool:
         """Repack one repository; return whether it was done now."""
@@ -114,7 +120,8 @@ class Maintenance:
         if len(replaced) < 2:
             return False
         with quarantine_folder(opened.cache.quarantine) as folder, opened.reading() as path:
-            received = _packed(path, replaced, folder)
+            with opened.cache.alone():
+                received = _packed(path, replaced, folder)
             crash_points.passing("repack-packed")
             return self._swap(opened, replaced, received)
 
@@ -142,7 +149,8 @@ class Maintenance:
         after = self.opener.snapshots.current(repository_id)
         if after is not None:
             opened.cache.adopt(opened.snapshot, after, [], (received.pack, received.index, received.checksum))
-            self._derive(opened, after)
+            with opened.cache.alone():
+                self._derive(opened, after)
         return True
 
     def _derive(self, opened: OpenRepository, after: Snapshot) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -122,6 +123,9 @@ def run(
         on_stop=prepared.close_sockets,
         on_death=_forget_metrics_of,
     )
+    # The collector marks what it looks at, and so would copy every page that workers share with their parent.
+    gc.collect()
+    gc.freeze()
     return supervisor.run()
 
 
