@@ -67,6 +67,7 @@ class Attacker:
 
     service: Service
     answers: list[Answer] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
 
     @property
     def root(self) -> Key:
@@ -83,9 +84,10 @@ class Attacker:
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[ssl.SSLSocket]:
-        context = ssl.create_default_context(cafile=str(self.service.ca))
+        if self.tls is None:
+            self.tls = ssl.create_default_context(cafile=str(self.service.ca))
         plain = socket.create_connection(("127.0.0.1", self.service.port), ANSWER_SECONDS)
-        with plain, context.wrap_socket(plain, server_hostname="localhost") as secured:
+        with plain, self.tls.wrap_socket(plain, server_hostname="localhost") as secured:
             yield secured
 
     def raw(self, *pieces: bytes, head_only: bool = False) -> Answer:

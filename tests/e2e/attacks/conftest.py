@@ -83,7 +83,7 @@ def another_account(service: Service) -> Key:
     return made["accessKeyId"], made["secretAccessKey"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def attacker(service: Service, victims: Victims) -> Attacker:
     del victims  # there must be something to attack
     return Attacker(service)

@@ -10,6 +10,7 @@ import pytest
 from attacker import Attacker
 from e2e.attacks.conftest import Victims
 from git_attacks import ZERO, Entry, a_commit_with, a_delta_bomb, command, report
+from moorage.core.names import ObjectId
 from unit.git.handmade import a_commit, a_pack, a_tree, entry_header, id_of, sealed
 
 MEGABYTE = 1 << 20
@@ -168,3 +169,14 @@ def refuse(attacker: Attacker, tip: str, pack: bytes, name: bytes = b"refs/heads
     assert f"ng {name.decode()} " in told, told
     assert "/objects" not in told
     assert "ok " + name.decode() not in told
+
+
+def test_trees_too_deep_for_git_itself_are_refused(attacker: Attacker) -> None:
+    entry: Entry = ("100644", b"f", BLOB)
+    trees: list[tuple[str, bytes]] = []
+    for _ in range(60_000):
+        tree = a_tree((entry[0], entry[1], ObjectId(entry[2])))
+        trees.append(("tree", tree))
+        entry = ("40000", b"d", id_of("tree", tree))
+    commit = a_commit(ObjectId(entry[2]))
+    refuse(attacker, id_of("commit", commit), a_pack(("blob", b"x"), *trees, ("commit", commit)))

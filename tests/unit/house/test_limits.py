@@ -1,0 +1,95 @@
+"""The page of limits says what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from moorage.auth import claims, git_password, sigv4
+from moorage.edge import admission, api, bodies, git_answers, git_http, guard, threads
+from moorage.git import commands, environment, fetch_request, pkt_line, quarantine, receive_pack, ref_names
+from moorage.repos import repositories
+from moorage.server import listeners
+from moorage.services.codecommit import names
+from moorage.services.iam import pages, quotas
+from moorage.storage import database, grace
+from moorage.wire import query
+
+PAGE = Path(__file__).parents[3] / "docs" / "mechanisms" / "limits.md"
+HEADS = guard.Limits()
+BOUNDS = admission.Bounds()
+PUSH = quarantine.ReceiveLimits()
+SERVING = commands.TABLE["upload-pack"].limits
+MB, GB = 1 << 20, 1 << 30
+
+
+def n(number: int) -> str:
+    return f"{number:,}"
+
+
+LIMITS = {
+    "connections of a worker": n(listeners.CONNECTION_LIMIT),
+    "a request's head": f"{HEADS.head_bytes >> 10} KB",
+    "headers of a request": n(HEADS.header_count),
+    "time for a head": f"{HEADS.head_seconds:.0f} s",
+    "pace of a body": f"{n(HEADS.body_bytes_per_second)} B/s over {HEADS.body_grace_seconds:.0f} s",
+    "rest of a body": f"{HEADS.leftover_bytes // MB} MB",
+    "idle between": f"{listeners.KEEP_ALIVE_SECONDS} s",
+    f"work waiting for one of a worker's {threads.THREADS} threads": n(threads.QUEUE),
+    "a write waiting": f"{database.BUSY_TIMEOUT_S:.0f} s",
+    "age of an API signature": f"{sigv4.SKEW.seconds // 60} min",
+    "validity of a presigned": f"{claims.MAX_EXPIRES.days} days",
+    "age of a Git password": f"{git_password.LIFETIME.seconds // 60} min",
+    "a push that began in time": f"{grace.GRACE_MS // 3_600_000} h",
+    "an Authorization header": f"{git_password.MAX_AUTHORIZATION_BYTES >> 10} KB",
+    "Git requests at work, of one identity": n(BOUNDS.principal),
+    "Git requests at work, from one address": n(BOUNDS.address),
+    "Git requests at work, on one repository": n(BOUNDS.repository),
+    "a request's body": f"{git_http.FETCH_REQUEST_BYTES // MB} MB",
+    "packets of a request": n(fetch_request.MAX_PACKETS),
+    "one packet": f"{n(pkt_line.MAX_PACKET_BYTES)} bytes",
+    "growth of a gzipped body": f"{bodies._GROWTH_LIMIT} times",
+    "filters of a request": f"{n(fetch_request.MAX_FILTER_BYTES)} bytes",
+    "prefixes of": n(fetch_request._MAX_PREFIXES - 1),
+    "processor time of git": f"{SERVING.cpu_seconds // 60} min",
+    "time of one fetch": f"{SERVING.wall_seconds // 3600:.0f} h",
+    "refs of a push": n(receive_pack.MAX_REF_UPDATES),
+    "commands of a push": f"{receive_pack.MAX_COMMAND_BYTES // MB} MB",
+    "a pack ": f"{PUSH.pack_bytes // GB} GB",
+    "a blob or tree": f"{PUSH.object_bytes // GB} GB",
+    "a commit or annotated tag": f"{PUSH.metadata_bytes // MB} MB",
+    "one allocation of git": f"{environment.MIN_ALLOCATION_BYTES // MB} MB",
+    "processor time for a pack": f"{quarantine._BRIEF_SECONDS} s",
+    "a branch's or tag's name": f"{ref_names.MAX_BRANCH_NAME_CHARACTERS} characters",
+    "any ref's full name": f"{n(ref_names.MAX_REF_NAME_BYTES)} bytes",
+    "a body for CodeCommit": f"{api.BODY_LIMITS['codecommit'] // MB} MB",
+    "a body for another service": f"{api.OTHER_BODY_LIMIT // MB} MB",
+    "fields of a form": n(query.MAX_FIELDS),
+    "parts of a field's name": n(query.MAX_DEPTH),
+    "repositories of an account": n(repositories.REPOSITORY_LIMIT),
+    "a repository's description": f"{n(names.DESCRIPTION_LIMIT)} characters",
+    "tags of a repository or identity": n(names.TAG_LIMIT),
+    "a tag's key, value": f"{names.TAG_KEY_LIMIT}, {names.TAG_VALUE_LIMIT} characters",
+    "users, groups, policies": f"{n(quotas.USERS_PER_ACCOUNT)}, {quotas.GROUPS_PER_ACCOUNT}, "
+    f"{n(quotas.POLICIES_PER_ACCOUNT)}",
+    "groups, access keys, attached": f"{quotas.GROUPS_PER_USER}, {quotas.ACCESS_KEYS_PER_USER}, "
+    f"{quotas.POLICIES_PER_USER}",
+    "versions of a policy": n(quotas.VERSIONS_PER_POLICY),
+    "a managed policy": f"{n(quotas.MANAGED_POLICY_SIZE)} characters",
+    "a user's inline policies": f"{n(quotas.USER_INLINE_SIZE)} characters",
+    "a group's inline policies": f"{n(quotas.GROUP_INLINE_SIZE)} characters",
+    "entries of an IAM page": n(pages.MAX_ITEMS_A_PAGE),
+}
+
+
+@pytest.mark.parametrize("row", LIMITS)
+def test_the_page_has_the_number_that_the_code_has(row: str) -> None:
+    rows = dict(re.findall(r"^\| (.+?) \| (.*?) \| .* \|$", PAGE.read_text(), re.MULTILINE))
+    found = [limit for what, limit in rows.items() if f"{what} ".startswith(row)]
+    assert found == [LIMITS[row]]
+
+
+def test_the_page_tells_how_much_of_a_request_an_answer_repeats() -> None:
+    assert f"more than {git_answers.REASON_CHARACTERS:,} characters" in PAGE.read_text()
