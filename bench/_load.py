@@ -1,0 +1,171 @@
+"""Raw HTTP load: many keep-alive connections, each sending prepared requests one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import httptools
+import uvloop
+
+_PATIENCE_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a run of load came to. Latencies in seconds, of one whole exchange each."""
+
+    exchanges: int
+    seconds: float
+    latencies: Sequence[float]
+    answer_bytes: int
+
+    @property
+    def per_second(self) -> float:
+        return self.exchanges / self.seconds
+
+    def percentile_ms(self, percent: int) -> float:
+        return statistics.quantiles(self.latencies, n=100)[percent - 1] * 1000
+
+
+class _Connection(asyncio.Protocol):
+    """One connection: sends the requests of an exchange in turn, and checks each status."""
+
+    def __init__(self, requests: Sequence[bytes], statuses: Sequence[int], exchanges: int) -> None:
+        self._requests = requests
+        self._statuses = statuses
+        self._left = exchanges
+        self._at = 0
+        self._started = 0.0
+        self.latencies: list[float] = []
+        self.received = 0
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports derive from none of asyncio's, whatever their type says.
+        self._transport = cast("asyncio.Transport", transport)
+        self._send()
+
+    def _send(self) -> None:
+        if self._at == 0:
+            self._started = time.perf_counter()
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport.write(self._requests[self._at])
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+        self._parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status != self._statuses[self._at]:
+            self._fail(f"request {self._at} was answered {status}")
+            return
+        self._at += 1
+        if self._at == len(self._requests):
+            self._at = 0
+            self.latencies.append(time.perf_counter() - self._started)
+            self._left -= 1
+            if self._left == 0:
+                self._transport.close()
+                self.done.set_result(None)
+                return
+        # The parser is inside its callback: the next request gets a new one.
+        asyncio.get_running_loop().call_soon(self._send)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._fail(f"the connection was lost: {error}")
+
+    def _fail(self, reason: str) -> None:
+        if not self.done.done():
+            self.done.set_exception(RuntimeError(reason))
+
+
+def run(
+    port: int, requests: Sequence[bytes], statuses: Sequence[int], *, connections: int, exchanges: int
+) -> Load:
+    """Do `exchanges` exchanges on each of so many connections; any other status is an error."""
+
+    async def main() -> Load:
+        loop = asyncio.get_running_loop()
+        made = [_Connection(requests, statuses, exchanges) for _ in range(connections)]
+        started = time.perf_counter()
+        await asyncio.gather(
+            *(loop.create_connection(lambda each=each: each, "127.0.0.1", port) for each in made)  # type: ignore[misc]  # a lambda's default has no type
+        )
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await asyncio.gather(*(each.done for each in made))
+        seconds = time.perf_counter() - started
+        latencies = [latency for each in made for latency in each.latencies]
+        return Load(len(latencies), seconds, latencies, sum(each.received for each in made))
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main())
+
+
+def pkt_line(content: bytes) -> bytes:
+    """Return a pkt-line of git's protocol."""
+    return b"%04x%s" % (len(content) + 4, content)
+
+
+def request(
+    method: str,
+    target: str,
+    port: int,
+    authorization: str | None = None,
+    *,
+    body: bytes = b"",
+    service: str = "upload-pack",
+) -> bytes:
+    """Return a request of git's smart HTTP, protocol 2."""
+    head = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+    head += "User-Agent: git/2.39.5\r\nGit-Protocol: version=2\r\n"
+    if authorization is not None:
+        head += f"Authorization: {authorization}\r\n"
+    if method == "POST":
+        head += f"Content-Type: application/x-git-{service}-request\r\n"
+        head += f"Accept: application/x-git-{service}-result\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}\r\n".encode() + body
+
+
+def ls_remote(port: int, path: str, authorization: str) -> tuple[list[bytes], list[int]]:
+    """Return the three requests of `git ls-remote`, and the statuses that answer them."""
+    body = (
+        pkt_line(b"command=ls-refs\n")
+        + pkt_line(b"agent=git/2.39.5")
+        + pkt_line(b"object-format=sha1")
+        + b"0001"
+        + pkt_line(b"peel\n")
+        + pkt_line(b"symrefs\n")
+        + b"0000"
+    )
+    advertisement = f"{path}/info/refs?service=git-upload-pack"
+    return [
+        request("GET", advertisement, port),
+        request("GET", advertisement, port, authorization),
+        request("POST", f"{path}/git-upload-pack", port, authorization, body=body),
+    ], [401, 200, 200]
+
+
+def clone(port: int, path: str, authorization: str, wants: Sequence[str]) -> bytes:
+    """Return the request of a full clone."""
+    body = (
+        pkt_line(b"command=fetch") + pkt_line(b"agent=git/2.39.5") + pkt_line(b"object-format=sha1") + b"0001"
+    )
+    body += pkt_line(b"thin-pack") + pkt_line(b"no-progress") + pkt_line(b"ofs-delta")
+    body += b"".join(pkt_line(f"want {want}\n".encode()) for want in wants) + pkt_line(b"done\n") + b"0000"
+    return request("POST", f"{path}/git-upload-pack", port, authorization, body=body)
+
+
+def made_refs(port: int, path: str, authorization: str, lines: Sequence[str]) -> bytes:
+    """Return the push that makes refs, given as "ID NAME", of objects that the repository has."""
+    commands = [f"{'0' * 40} {line}".encode() for line in lines]
+    commands[0] += b"\0report-status side-band-64k agent=git/2.39.5"
+    empty = b"PACK" + (2).to_bytes(4, "big") + bytes(4)
+    body = b"".join(map(pkt_line, commands)) + b"0000" + empty + hashlib.sha1(empty).digest()
+    return request("POST", f"{path}/git-receive-pack", port, authorization, body=body, service="receive-pack")
