@@ -7,7 +7,7 @@ import time
 
 import pytest
 from sqlalchemy import insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from moorage.core.faults import Fault
 from moorage.storage import migrations, tables
@@ -65,6 +65,59 @@ def test_a_read_is_one_snapshot(database: Database) -> None:
         put(database, "b")
         assert connection.execute(select(FACTS.c.name)).all() == first
     assert names(database) == ["a", "b"]
+
+
+def test_reads_that_share_a_snapshot_see_nothing_newer(database: Database) -> None:
+    with database.one_snapshot():
+        assert names(database) == []
+        other = threading.Thread(target=put, args=(database, "a"))
+        other.start()
+        other.join()
+        assert names(database) == []
+    assert names(database) == ["a"]
+
+
+def test_a_write_is_seen_by_the_reads_after_it_though_they_shared_a_snapshot(database: Database) -> None:
+    with database.one_snapshot():
+        assert names(database) == []
+        put(database, "a")
+        assert names(database) == ["a"]
+        put(database, "b")
+        assert names(database) == ["a", "b"]
+
+
+def test_a_read_around_a_write_keeps_its_snapshot(database: Database) -> None:
+    statement = select(FACTS.c.name)
+    with database.one_snapshot():
+        with database.read() as connection:
+            assert connection.execute(statement).all() == []
+            put(database, "a")
+            assert connection.execute(statement).all() == []
+        assert names(database) == ["a"]
+
+
+def test_a_statement_that_fails_does_not_break_the_reads_after_it(database: Database) -> None:
+    def fail() -> None:
+        with database.read() as connection:
+            connection.execute(text("SELECT nothing FROM nowhere"))
+
+    with database.one_snapshot():
+        assert names(database) == []
+        with pytest.raises(DBAPIError):
+            fail()
+        assert names(database) == []
+
+
+def test_a_snapshot_within_a_shared_one_is_the_same_and_ends_with_the_outer(database: Database) -> None:
+    with database.one_snapshot():
+        assert names(database) == []
+        with database.one_snapshot():
+            assert names(database) == []
+        other = threading.Thread(target=put, args=(database, "a"))
+        other.start()
+        other.join()
+        assert names(database) == []
+    assert names(database) == ["a"]
 
 
 def test_a_read_cannot_write(database: Database) -> None:

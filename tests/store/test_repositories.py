@@ -19,7 +19,7 @@ from moorage.crypto.root_key import RootKey
 from moorage.keys.keyring import Keyring
 from moorage.repos.cache import WorkingCache
 from moorage.repos.repositories import Repositories
-from moorage.storage import accounts, grace
+from moorage.storage import accounts, grace, ref_conflicts
 from moorage.storage import repositories as rows
 from moorage.storage.blobs import MemoryBlobs
 from moorage.storage.database import Database
@@ -170,8 +170,10 @@ def test_refs_in_the_way_are_the_same_asked_for_one_by_one_and_all_at_once(
         rows.move_refs(
             connection, repository_id, 2, changes, push_id="p", principal_arn=str(ROOT.arn), at_ms=1
         )
-        single = {name: set(rows.refs_in_the_way(connection, repository_id, [name])[name]) for name in names}
-        many = rows.refs_in_the_way(
+        single = {
+            name: set(ref_conflicts.in_the_way(connection, repository_id, [name])[name]) for name in names
+        }
+        many = ref_conflicts.in_the_way(
             connection, repository_id, [*names, *(b"refs/tags/%d" % n for n in range(20))]
         )
     assert {name: set(many[name]) for name in names} == single

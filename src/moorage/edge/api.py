@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from moorage.edge.hosts import Asked
     from moorage.services.call import Call
     from moorage.storage.audit_batch import AuditBatch
+    from moorage.storage.database import Database
     from moorage.wire.answers import Answer
     from moorage.wire.dispatch import Operation, Service
     from moorage.wire.regions import Regions
@@ -63,6 +64,7 @@ class ApiDoor:
     authenticator: Authenticator
     call: Callable[[Caller], Call]
     regions: Regions
+    database: Database
     clock: Clock
     audit: AuditBatch
     last_uses: LastUses
@@ -108,6 +110,10 @@ class ApiDoor:
         """The seven stops of an API call, in order."""
         operation = self._operation(asked)
         received.scope["state"]["operation"] = f"{asked.service}:{operation.name}"
+        with self.database.one_snapshot():
+            return self._called(received, asked, operation)
+
+    def _called(self, received: Received, asked: Asked, operation: Operation[Call]) -> Answer:
         caller = self._authenticated(received, asked)
         call = self.call(caller)
         resources: list[str] = []

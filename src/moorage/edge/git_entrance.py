@@ -99,7 +99,8 @@ class GitEntrance:
         caller, name = visitor.caller, visitor.request.name
         arn = repository_arn(caller.region, caller.account_id, name)
         try:
-            access = self.access.open(caller, name, visitor.action)
+            with self.database.one_snapshot():
+                access = self.access.open(caller, name, visitor.action)
         except Fault as fault:
             self.audit.add(audited.refusal(caller, visitor.action, [arn], fault))
             raise

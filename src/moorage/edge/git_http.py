@@ -7,8 +7,10 @@ of four answers: an advertisement, ls-refs from the snapshot, a fetch from git, 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -18,6 +20,7 @@ from starlette.responses import Response
 from moorage.core import crash_points
 from moorage.core.faults import INTERNAL_FAILURE, Fault
 from moorage.edge import bodies, git_answers, git_request
+from moorage.edge.admission import Admission
 from moorage.edge.git_entrance import Entered, GitEntrance, Visitor
 from moorage.edge.git_request import RECEIVE_PACK, UPLOAD_PACK, GitRequest
 from moorage.edge.threads import Threads
@@ -27,10 +30,11 @@ from moorage.repos.push import Push
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from moorage.edge.admission import Admission
     from moorage.git.capabilities import Capabilities
     from moorage.repos.fetch import Fetches, Stream
     from moorage.repos.publish import Publisher
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +67,8 @@ class GitDoor:
     fetches: Fetches
     capabilities: Capabilities
     admission: Admission
+    # Apart: streams that wait for their clients keep nobody from what is answered at once.
+    questions: Admission = field(default_factory=Admission)
     threads: Threads = field(default_factory=Threads)
     long_threads: Threads = field(default_factory=lambda: Threads(LONG_THREADS))
 
@@ -84,21 +90,22 @@ class GitDoor:
 
     async def _answered(self, exchange: Exchange, request_id: str) -> Response | None:
         request = exchange.request
-        visitor = await self.threads.run(lambda: self.entrance.visitor(request, request_id))
         if request.advertisement:
-            return await self.threads.run(lambda: self._advertised(visitor))
+            return await self.threads.run(lambda: self._advertised(request, request_id))
+        visitor = await self.threads.run(lambda: self.entrance.visitor(request, request_id))
         arn = visitor.caller.principal.arn
         repository = f"{visitor.caller.account_id}/{visitor.caller.region}/{request.name}"
-        async with self.admission.admitted(arn, repository, request.client_address):
-            if request.service == UPLOAD_PACK:
-                return await self._fetched(visitor, exchange)
+        who = (arn, repository, request.client_address)
+        if request.service == UPLOAD_PACK:
+            return await self._fetched(visitor, exchange, who)
+        async with self.admission.admitted(*who):
             return await self._pushed(visitor, exchange)
 
     # --- info/refs ---------------------------------------------------------------------------
 
-    def _advertised(self, visitor: Visitor) -> Response:
-        request = visitor.request
-        entered = self.entrance.enter(visitor)
+    def _advertised(self, request: GitRequest, request_id: str) -> Response:
+        with self.entrance.database.one_snapshot():
+            entered = self.entrance.enter(self.entrance.visitor(request, request_id))
         refs = entered.access.opened.snapshot.refs
         if request.service == RECEIVE_PACK:
             self.entrance.grant(entered)
@@ -111,20 +118,34 @@ class GitDoor:
 
     # --- fetch -------------------------------------------------------------------------------
 
-    async def _fetched(self, visitor: Visitor, exchange: Exchange) -> Response | None:
-        body = await bodies.whole(exchange.scope, exchange.receive, FETCH_REQUEST_BYTES)
+    async def _fetched(
+        self, visitor: Visitor, exchange: Exchange, who: tuple[str, str, str]
+    ) -> Response | None:
+        async with self.questions.admitted(*who):
+            body = await bodies.whole(exchange.scope, exchange.receive, FETCH_REQUEST_BYTES)
+            answer = await self._reasoned(lambda: self._fetch_answer(visitor, body))
+        if isinstance(answer, bytes):
+            return git_answers.answer(answer, UPLOAD_PACK, "result")
+        if isinstance(answer, Response):
+            return answer
+        async with self.admission.admitted(*who):
+            stream = await self._reasoned(answer)
+            if isinstance(stream, Response):
+                return stream
+            await self._streamed(stream, exchange)
+            return None
+
+    async def _reasoned(self, work: Callable[[], T]) -> T | Response:
+        """Run a part of a fetch in a thread; a refusal becomes a packet that git prints."""
         try:
-            answer = await self.threads.run(lambda: self._fetch_answer(visitor, body))
+            return await self.threads.run(work)
         except Fault as fault:
             if fault.status == 401 or self.entrance.strict:
                 raise
             return git_answers.fetch_refusal(fault)
-        if isinstance(answer, bytes):
-            return git_answers.answer(answer, UPLOAD_PACK, "result")
-        await self._streamed(answer, exchange)
-        return None
 
-    def _fetch_answer(self, visitor: Visitor, body: bytes) -> bytes | Stream:
+    def _fetch_answer(self, visitor: Visitor, body: bytes) -> bytes | Callable[[], Stream]:
+        """Return an answer that needs no git, or what starts the one that does."""
         request = visitor.request
         opened = self.entrance.enter(visitor).access.opened
         parsed = fetch_request.parse(body, version=request.protocol)
@@ -132,7 +153,7 @@ class GitDoor:
             return advertise.ls_refs(opened.snapshot.refs, parsed)
         if not parsed.wants:
             return b""
-        return self.fetches.open(opened, parsed, body, request.protocol_header)
+        return partial(self.fetches.open, opened, parsed, body, request.protocol_header)
 
     async def _streamed(self, stream: Stream, exchange: Exchange) -> None:
         """Send a stream as it comes; end it as soon as the client goes away."""

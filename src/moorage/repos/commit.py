@@ -14,7 +14,7 @@ from moorage.core.names import ZERO_ID
 from moorage.core.principal import Caller
 from moorage.repos.push_rules import DEFAULT_BRANCH, STALE
 from moorage.repos.repositories import does_not_exist
-from moorage.storage import audit, grace, outbox
+from moorage.storage import audit, grace, outbox, ref_conflicts
 from moorage.storage import repositories as rows
 from moorage.storage.repositories import RefChange, RepositoryRow
 
@@ -109,12 +109,12 @@ def _in_the_way(
     """Find refs made that cannot stand beside another: `a` beside `a/b`, stored or in this push."""
     going = {change.name for change in attempt.changes if change.new == ZERO_ID} - refused.keys()
     making = [each.name for each in attempt.changes if each.old == ZERO_ID and each.name not in refused]
-    stored = rows.refs_in_the_way(connection, row.repository_id, making)
+    stored = ref_conflicts.in_the_way(connection, row.repository_id, making)
     made: set[bytes] = set()
     folders: dict[bytes, bytes] = {}  # of the refs made: which of them needs it
     reasons: dict[bytes, str] = {}
     for name in making:
-        above = rows.folders_of(name)
+        above = ref_conflicts.folders_of(name)
         blocking = [other for other in stored[name] if other not in going]
         blocking += [other for other in above if other in made]
         blocking += [folders[name]] if name in folders else []

@@ -166,7 +166,9 @@ def build(
     status = _status(settings, stores, place.metrics_token)
     app = App(
         git=_git_door(stores, entrance, threads),
-        api=ApiDoor(SERVICES, authenticator, call, regions, clock, audit, last_uses, threads),
+        api=ApiDoor(
+            SERVICES, authenticator, call, regions, stores.database, clock, audit, last_uses, threads
+        ),
         status=status,
         pages=StartPage(
             status,

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Self, TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Transaction, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Transaction, literal_column, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -61,6 +61,7 @@ class Database:
         self.kind = kind  # sqlite or postgresql
         self._engines = made
         self._turn = _Turn(busy_timeout_s) if kind == "sqlite" else None
+        self._sharing = _Sharing()
 
     @classmethod
     def open(cls, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
@@ -85,8 +86,30 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a consistent snapshot. On SQLite it is taken at the first statement."""
-        with _named(), self._engines.reading.connect() as connection, connection.begin():
-            yield connection
+        with _named():
+            if self._sharing.wanted:
+                with self._sharing.reading(self._engines.reading) as connection:
+                    yield connection
+                return
+            with self._engines.reading.connect() as connection, connection.begin():
+                yield connection
+
+    @contextlib.contextmanager
+    def one_snapshot(self) -> Iterator[None]:
+        """Let the reads of this thread share a snapshot until the block ends, or the thread writes.
+
+        For a request that asks many small questions: they cost one transaction instead of many, and
+        their answers fit together. After a write each read takes its own snapshot again, so that
+        nothing is hidden from who has just changed it.
+        """
+        if self._sharing.wanted:
+            yield
+            return
+        self._sharing.wanted = True
+        try:
+            yield
+        finally:
+            self._sharing.end()
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
@@ -99,6 +122,7 @@ class Database:
             Fault: ServiceUnavailable (503) past the bounded wait; TransactionConflict;
                 OutcomeUnknown when the connection broke during COMMIT.
         """
+        self._sharing.end()
         turn = self._turn.taken() if self._turn is not None else contextlib.nullcontext()
         with turn, _named(), self._engines.writing.connect() as connection:
             transaction = connection.begin()
@@ -137,6 +161,43 @@ class Database:
         """Close every pooled connection."""
         self._engines.reading.dispose()
         self._engines.writing.dispose()
+
+
+class _Sharing(threading.local):
+    """The snapshot that one thread's reads share."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._connection: Connection | None = None
+        self._readers = 0
+
+    @contextlib.contextmanager
+    def reading(self, engine: Engine) -> Iterator[Connection]:
+        if self._connection is None:
+            connection = engine.connect()
+            try:
+                connection.begin()
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        self._readers += 1
+        try:
+            yield self._connection
+        except BaseException:
+            self.wanted = False  # the transaction may be broken: nobody reads in it again
+            raise
+        finally:
+            self._readers -= 1
+            if not self.wanted:
+                self.end()
+
+    def end(self) -> None:
+        """Share no more; a read under way keeps the snapshot to its own end."""
+        self.wanted = False
+        if self._readers == 0 and self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.close()
 
 
 class _Turn:

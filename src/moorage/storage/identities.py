@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from moorage.core.arn import Arn, iam_arn
 from moorage.storage import (
@@ -80,37 +80,40 @@ def change(database: Database, account_id: str) -> Iterator[Connection]:
         yield connection
 
 
+# Asked on every request: made once, for building a statement takes longer than running it.
+_KEY_OWNER = (
+    select(
+        tables.access_keys.c.access_key_id,
+        tables.access_keys.c.account_id,
+        tables.accounts.c.partition,
+        (tables.accounts.c.state == accounts.ACTIVE).label("account_open"),
+        tables.accounts.c.identity_revision.label("revision"),
+        (tables.access_keys.c.status == "Active").label("active"),
+        tables.access_keys.c.secret_sealed,
+        tables.access_keys.c.user_id,
+        tables.users.c.name.label("user_name"),
+        tables.users.c.path.label("user_path"),
+    )
+    .join_from(
+        tables.access_keys, tables.accounts, tables.access_keys.c.account_id == tables.accounts.c.account_id
+    )
+    .join(tables.users, tables.access_keys.c.user_id == tables.users.c.user_id, isouter=True)
+    .where(tables.access_keys.c.access_key_id == bindparam("access_key_id"))
+)
+_REVISION = select(tables.accounts.c.identity_revision).where(
+    tables.accounts.c.account_id == bindparam("account_id"), tables.accounts.c.state == accounts.ACTIVE
+)
+
+
 def key_owner(connection: Connection, access_key_id: str) -> KeyOwner | None:
     """Return an access key, sealed secret included, with its owner and account; one indexed query."""
-    keys, owner, account = tables.access_keys, tables.users, tables.accounts
-    query = (
-        select(
-            keys.c.access_key_id,
-            keys.c.account_id,
-            account.c.partition,
-            (account.c.state == accounts.ACTIVE).label("account_open"),
-            account.c.identity_revision.label("revision"),
-            (keys.c.status == "Active").label("active"),
-            keys.c.secret_sealed,
-            keys.c.user_id,
-            owner.c.name.label("user_name"),
-            owner.c.path.label("user_path"),
-        )
-        .join_from(keys, account, keys.c.account_id == account.c.account_id)
-        .join(owner, keys.c.user_id == owner.c.user_id, isouter=True)
-        .where(keys.c.access_key_id == access_key_id)
-    )
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else KeyOwner(**row)
+    row = connection.execute(_KEY_OWNER, {"access_key_id": access_key_id}).one_or_none()
+    return None if row is None else KeyOwner(*row)
 
 
 def revision(connection: Connection, account_id: str) -> int | None:
     """Return an account's identity revision; None when there is no such open account."""
-    table = tables.accounts
-    query = select(table.c.identity_revision).where(
-        table.c.account_id == account_id, table.c.state == accounts.ACTIVE
-    )
-    return connection.execute(query).scalar_one_or_none()
+    return connection.execute(_REVISION, {"account_id": account_id}).scalar_one_or_none()
 
 
 def policies_of(connection: Connection, partition: str, user_id: str) -> UserPolicies | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from moorage.core.arn import Arn, key_arn
 from moorage.storage import tables
@@ -37,10 +37,16 @@ class KmsKeyRow:
         return key_arn(self.region, self.account_id, self.key_id)
 
 
+# Asked on every request: made once, for building a statement takes longer than running it.
+_KEY = select(*(_KEYS.c[field.name] for field in fields(KmsKeyRow))).where(
+    _KEYS.c.key_id == bindparam("key_id")
+)
+
+
 def find(connection: Connection, key_id: str) -> KmsKeyRow | None:
     """Return the key of this id, of whatever account and region."""
-    row = connection.execute(select(_KEYS).where(_KEYS.c.key_id == key_id)).mappings().first()
-    return None if row is None else KmsKeyRow(**row)
+    row = connection.execute(_KEY, {"key_id": key_id}).first()
+    return None if row is None else KmsKeyRow(*row)
 
 
 def usable_repositories(connection: Connection) -> set[str]:

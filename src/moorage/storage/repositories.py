@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 
 from moorage.core.arn import Arn, repository_arn
 from moorage.core.names import ZERO_ID, ObjectId
@@ -15,9 +14,6 @@ from moorage.storage import tables
 
 # SQLite allows 32,766 variables in a statement; a row of refs or of the log uses at most eight.
 _ROWS_A_STATEMENT = 1000
-
-# For more new refs than this, all names are read once: a query for each would hold every writer up.
-_NAMES_ASKED_SINGLY = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +91,21 @@ def _repository(row: RowMapping) -> RepositoryRow:
     return RepositoryRow(**row)
 
 
+# Asked on every request: made once, for building a statement takes longer than running it.
+_ROW = select(*(tables.repositories.c[field.name] for field in fields(RepositoryRow)))
+_NAMED = _ROW.where(
+    tables.repositories.c.account_id == bindparam("account_id"),
+    tables.repositories.c.region == bindparam("region"),
+    tables.repositories.c.name == bindparam("name"),
+)
+_NAMED_FOR_CHANGE = _NAMED.with_for_update()
+_BY_ID = _ROW.where(tables.repositories.c.repository_id == bindparam("repository_id"))
+_TAGS = (
+    select(tables.repository_tags.c.key, tables.repository_tags.c.value)
+    .where(tables.repository_tags.c.repository_id == bindparam("repository_id"))
+    .order_by(tables.repository_tags.c.key)
+)
+
 # --- repositories ---------------------------------------------------------------------------
 
 
@@ -102,21 +113,15 @@ def find(
     connection: Connection, account_id: str, region: str, name: str, *, for_change: bool = False
 ) -> RepositoryRow | None:
     """Return the repository of that name, locked as by `lock` if asked. Names are case-sensitive."""
-    table = tables.repositories
-    query = select(table).where(
-        table.c.account_id == account_id, table.c.region == region, table.c.name == name
-    )
-    if for_change:
-        query = query.with_for_update()
-    row = connection.execute(query).mappings().first()
-    return _repository(row) if row else None
+    named = {"account_id": account_id, "region": region, "name": name}
+    row = connection.execute(_NAMED_FOR_CHANGE if for_change else _NAMED, named).first()
+    return RepositoryRow(*row) if row else None
 
 
 def by_id(connection: Connection, repository_id: str) -> RepositoryRow | None:
     """Return the repository of that id."""
-    table = tables.repositories
-    row = connection.execute(select(table).where(table.c.repository_id == repository_id)).mappings().first()
-    return _repository(row) if row else None
+    row = connection.execute(_BY_ID, {"repository_id": repository_id}).first()
+    return RepositoryRow(*row) if row else None
 
 
 def lock(connection: Connection, repository_id: str) -> RepositoryRow | None:
@@ -179,11 +184,8 @@ def remove(connection: Connection, repository_id: str, now_ms: int) -> None:
 
 def tags(connection: Connection, repository_id: str) -> dict[str, str]:
     """Return a repository's tags by key."""
-    table = tables.repository_tags
-    query = (
-        select(table.c.key, table.c.value).where(table.c.repository_id == repository_id).order_by(table.c.key)
-    )
-    return {row.key: row.value for row in connection.execute(query)}
+    found = connection.execute(_TAGS, {"repository_id": repository_id})
+    return {key: value for key, value in found}  # noqa: C416 -- mypy knows no dict() of rows
 
 
 def set_tags(connection: Connection, repository_id: str, changed: Mapping[str, str]) -> None:
@@ -244,41 +246,6 @@ def changed_since(connection: Connection, repository_id: str, generation: int) -
     )
     changed.update({name: RefRow(name, oid, peeled) for name, oid, peeled in connection.execute(query)})
     return changed
-
-
-def refs_in_the_way(
-    connection: Connection, repository_id: str, names: Sequence[bytes]
-) -> dict[bytes, list[bytes]]:
-    """Return, for each name, the refs that cannot stand beside it: `a` beside `a/b`, either way round."""
-    if len(names) <= _NAMES_ASKED_SINGLY:
-        return {name: _in_the_way(connection, repository_id, name) for name in names}
-    table = tables.refs
-    query = select(table.c.name).where(table.c.repository_id == repository_id).order_by(table.c.name)
-    standing = list(connection.execute(query).scalars())
-    known = set(standing)
-    found: dict[bytes, list[bytes]] = {}
-    for name in names:
-        below = slice(bisect_left(standing, name + b"/"), bisect_left(standing, name + b"0"))
-        found[name] = [*(parent for parent in folders_of(name) if parent in known), *standing[below]]
-    return found
-
-
-def folders_of(name: bytes) -> list[bytes]:
-    """Return the names that a ref of this name needs as folders."""
-    parts = name.split(b"/")
-    return [b"/".join(parts[:depth]) for depth in range(1, len(parts))]
-
-
-def _in_the_way(connection: Connection, repository_id: str, name: bytes) -> list[bytes]:
-    table = tables.refs
-    query = select(table.c.name).where(
-        table.c.repository_id == repository_id,
-        or_(
-            table.c.name.in_(folders_of(name)),
-            and_(table.c.name > name + b"/", table.c.name < name + b"0"),  # "0" follows "/" in ASCII
-        ),
-    )
-    return list(connection.execute(query).scalars())
 
 
 def move_refs(
