@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from moorage.core.faults import Fault, throttled, unavailable
 
@@ -30,7 +31,7 @@ class Bounds:
 class Turnstile:
     """Lets `bound` through at once for each key."""
 
-    def __init__(self, bound: int, queue_s: float, refusal: Fault) -> None:
+    def __init__(self, bound: int, queue_s: float, refusal: Callable[[], Fault]) -> None:
         self._bound = bound
         self._queue_s = queue_s
         self._refusal = refusal
@@ -56,7 +57,8 @@ class Turnstile:
                 await self._left.wait_for(lambda: self._inside[key] < self._bound)
                 self._inside[key] += 1
         except TimeoutError:
-            raise self._refusal from None
+            # A new one each time: an exception raised again keeps the frames of every time before.
+            raise self._refusal() from None
 
     async def _leave(self, key: Hashable) -> None:
         async with self._left:
@@ -75,19 +77,27 @@ class Admission:
         self._principal = Turnstile(
             bounds.principal,
             queue_s,
-            throttled(f"Rate exceeded: more than {bounds.principal} git requests of this identity at once."),
+            partial(
+                throttled,
+                f"Rate exceeded: more than {bounds.principal} git requests of this identity at once.",
+            ),
         )
         self._address = Turnstile(
             bounds.address,
             queue_s,
-            throttled(f"Rate exceeded: more than {bounds.address} git requests from this address at once."),
+            partial(
+                throttled,
+                f"Rate exceeded: more than {bounds.address} git requests from this address at once.",
+            ),
         )
         self._repository = Turnstile(
             bounds.repository,
             queue_s,
-            unavailable(f"This repository serves {bounds.repository} git requests already; try again."),
+            partial(
+                unavailable, f"This repository serves {bounds.repository} git requests already; try again."
+            ),
         )
-        self._node = Turnstile(bounds.node, queue_s, unavailable("This server is busy; try again."))
+        self._node = Turnstile(bounds.node, queue_s, partial(unavailable, "This server is busy; try again."))
 
     @asynccontextmanager
     async def admitted(self, principal_arn: str, repository_id: str, address: str) -> AsyncIterator[None]:

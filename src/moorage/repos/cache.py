@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moorage.core.faults import Fault
+from moorage.core.room import room_for
 from moorage.crypto.streams import BlobTampered
 from moorage.repos import locks
 from moorage.repos.cached_refs import write_all_refs, write_changed_refs
@@ -80,7 +81,8 @@ class WorkingCache:
         repository_id = snapshot.row.repository_id
         with self._present(repository_id):
             if not self._holds(snapshot):
-                self._fill(snapshot, data_key)
+                with room_for("this repository"):
+                    self._fill(snapshot, data_key)
             yield self._touched(repository_id)
 
     def adopt(
@@ -228,8 +230,13 @@ def _checksum(pack: Path) -> str:
 
 
 def _has_pack(folder: Path, pack: PackRow) -> bool:
+    """Tell whether a pack is there, whole: a power cut may leave names of files that were never written."""
     stem = folder / "objects" / "pack" / f"pack-{pack.checksum}"
-    return stem.with_suffix(".idx").exists() and stem.with_suffix(".pack").exists()
+    try:
+        sizes = [stem.with_suffix(suffix).stat().st_size for suffix in (".pack", ".idx")]
+    except FileNotFoundError:
+        return False
+    return sizes == [pack.pack_bytes, pack.index_bytes]
 
 
 def _install(folder: Path, checksum: str, pack: Path, index: Path) -> None:

@@ -20,6 +20,7 @@ from moorage.core import crash_points
 from moorage.core.faults import Fault, unavailable
 from moorage.core.names import ZERO_ID, ObjectId, RefName
 from moorage.core.principal import Caller
+from moorage.core.room import room_for
 from moorage.repos import sealed_packs
 from moorage.repos.commit import SWEEP_GRACE_MS, Attempt, PacksRetired, RefsMoved, commit
 from moorage.repos.opened import Opener, OpenRepository
@@ -158,9 +159,10 @@ class Publisher:
         if proposal.received is None:
             return None
         repository_id = opened.row.repository_id
-        sealed = sealed_packs.seal(
-            proposal.received, repository_id=repository_id, push_id=push_id, data_key=opened.data_key
-        )
+        with room_for("this push"):
+            sealed = sealed_packs.seal(
+                proposal.received, repository_id=repository_id, push_id=push_id, data_key=opened.data_key
+            )
         crash_points.passing("sealed")
         sealed_packs.store(self.blobs, sealed, repository_id)
         crash_points.passing("stored")

@@ -70,3 +70,21 @@ def test_a_refused_request_leaves_no_place_taken() -> None:
 async def _through(admission: Admission) -> str:
     async with admission.admitted("ann", "one", "elsewhere"):
         return "through"
+
+
+def test_refusals_do_not_keep_the_requests_they_refused() -> None:
+    async def refused(admission: Admission) -> Fault:
+        try:
+            async with admission.admitted("ann", "two", "there"):
+                raise AssertionError("it was let in")
+        except Fault as fault:
+            return fault
+
+    async def two_past_the_bound() -> tuple[Fault, Fault]:
+        admission = Admission(Bounds(principal=1, queue_s=0.01))
+        async with admission.admitted("ann", "one", "here"):
+            return await refused(admission), await refused(admission)
+
+    first, second = asyncio.run(two_past_the_bound())
+    assert first is not second
+    assert first.status == second.status == 429
