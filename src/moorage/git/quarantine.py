@@ -17,7 +17,7 @@ from typing import IO, Final, Self, cast
 
 from moorage.core.faults import VALIDATION_ERROR, Fault, unavailable
 from moorage.core.names import ObjectId
-from moorage.git import commands, complaints, fsck_tolerance
+from moorage.git import commands, complaints, fsck_tolerance, small_packs
 from moorage.git.commands import TABLE, Finished, Limits, Place
 from moorage.git.environment import MEGABYTE, MIN_ALLOCATION_BYTES, allocation_limit
 from moorage.git.packs import EMPTY_PACK, Received, declared_objects, describe
@@ -99,7 +99,7 @@ class Quarantine:
             with heavy() if self._allocation_bytes > MIN_ALLOCATION_BYTES else nullcontext():
                 incoming.seek(0)
                 self._index(incoming, size, min(declared_objects(head), size // 8))
-                largest = self._largest(self._alone, limits)
+                largest = self._survey(limits)
         received = describe(self._repository / "objects" / "pack", largest)
         if received.pack_bytes < size:  # git itself looks only where its input is a file
             raise Fault(VALIDATION_ERROR, "the pack has junk at its end")
@@ -132,6 +132,18 @@ class Quarantine:
         indexes = [*borrowed.glob("*.idx"), *borrowed.glob("multi-pack-index*")] if borrowed.is_dir() else []
         mapped = sum(index.stat().st_size for index in indexes)
         return (1 << 30) + 4 * self._allocation_bytes + mapped + 200 * objects
+
+    def _survey(self, limits: ReceiveLimits) -> int:
+        """Return the size of the largest object received; raise Fault for one that is too large.
+
+        A small pack is read here, which saves a child, and that of `types_of` for its commits.
+        """
+        pack = next((self._repository / "objects" / "pack").glob("*.pack"))
+        found = small_packs.contents(pack, pack.with_suffix(".idx"))
+        if found is None or found.largest_bytes > min(limits.metadata_bytes, limits.object_bytes):
+            return self._largest(self._alone, limits)
+        self._known |= {name: ("commit", name) for name in found.commits}
+        return found.largest_bytes
 
     def _largest(self, place: Place, limits: ReceiveLimits) -> int:
         """Return the size of the largest object of a place; raise Fault for one that is too large."""
