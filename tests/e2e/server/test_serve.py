@@ -233,6 +233,7 @@ def test_plain_http_is_served_on_loopback_when_asked_for(tmp_path: Path) -> None
 def test_only_a_trusted_proxy_says_who_the_client_is(tmp_path: Path, trusted: str, told: str) -> None:
     with serving(tmp_path, "--trusted-proxy", trusted) as service:
         _fetch(service, "/version", X_Forwarded_For="192.0.2.9", X_Forwarded_Proto="http")
+        _wait_for(lambda: '"/version"' in service.log)  # the line follows its answer
         line = next(line for line in service.log.splitlines() if '"/version"' in line)
         assert json.loads(line)["client"] == told
 
@@ -247,6 +248,7 @@ def test_the_log_is_json_and_shows_neither_credentials_nor_query_strings(tmp_pat
     with serving(tmp_path) as service:
         _fetch(service, "/?X-Amz-Signature=topsecret&password=topsecret", Authorization="Basic dG9wc2VjcmV0")
         _fetch(service, "/v1/repos/a/info/refs?service=git-upload-pack", Authorization="Basic dG9wc2VjcmV0")
+        _wait_for(lambda: "/v1/repos/a/info/refs" in service.log)  # a line follows its answer
         lines = [line for line in service.log.splitlines() if line.startswith("{")]
         assert len(lines) >= 2
         for line in lines:
