@@ -90,6 +90,9 @@ class GitDoor:
 
     async def _answered(self, exchange: Exchange, request_id: str) -> Response | None:
         request = exchange.request
+        if request.authorization is None:
+            # Git's first question always comes without: the refusal needs no thread.
+            self.entrance.visitor(request, request_id)
         if request.advertisement:
             return await self.threads.run(lambda: self._advertised(request, request_id))
         visitor = await self.threads.run(lambda: self.entrance.visitor(request, request_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -28,6 +29,9 @@ class Stream(Protocol):
 
 
 _PIECE_BYTES = 256 * 1024
+
+# A pipe holds 64 KB unless told otherwise; with more, git and this process take turns less often.
+_PIPE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,13 @@ class _GitOutput:
         except BaseException:
             held.close()
             raise
+        self._widen_pipe()
+
+    def _widen_pipe(self) -> None:
+        size = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux
+        if size is not None and self._child.stdout is not None:
+            with contextlib.suppress(OSError):  # past what the system lets one user have
+                fcntl.fcntl(self._child.stdout, size, _PIPE_BYTES)
 
     def read(self, size: int) -> bytes:
         assert self._child.stdout is not None

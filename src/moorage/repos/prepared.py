@@ -27,6 +27,9 @@ log = structlog.get_logger(__name__)
 
 _PIECE_BYTES = 256 * 1024
 
+# Of a response that is whole: each piece costs a change of threads, which costs more than copying it.
+_WHOLE_PIECE_BYTES = 1 << 20
+
 # How many questions asked once are remembered: the second time, the answer is kept.
 _REMEMBERED = 10_000
 
@@ -139,13 +142,13 @@ class Response:
         self._growing = growing
 
     def read(self) -> bytes:
-        """Return the next piece, at most 256 KiB.
+        """Return the next piece, at most 1 MiB.
 
         Raises:
             ConnectionError: git failed, so the response will never be whole.
         """
         if self._growing is None:
-            return self._file.read(_PIECE_BYTES)
+            return self._file.read(_WHOLE_PIECE_BYTES)
         with self._growing.changed:
             while not self._growing.ended and self._growing.written <= self._file.tell():
                 self._growing.changed.wait()
