@@ -18,7 +18,7 @@ import uvloop
 
 from moorage.core.clock import Clock, ShiftedClock, SystemClock
 from moorage.core.secrets import Secret
-from moorage.server import compose, connection_lines, first_start, listeners, local_ca
+from moorage.server import compose, connection_lines, first_start, idle_memory, listeners, local_ca
 from moorage.server.background import Job
 from moorage.server.compose import Place
 from moorage.server.data_folder import DataFolder, FolderLock
@@ -141,7 +141,7 @@ async def serve(prepared: Prepared, stop: asyncio.Event, on_ready: Callable[[], 
             stop=stop,
             on_ready=on_ready,
             trusted_proxies=prepared.settings.trusted_proxy,
-            jobs=[*node.jobs, Job("renew certificate", RENEW_SECONDS, prepared.renew)],
+            jobs=[*node.jobs, *idle_memory.jobs(), Job("renew certificate", RENEW_SECONDS, prepared.renew)],
         )
     finally:
         node.close()
