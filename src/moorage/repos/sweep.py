@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from moorage.storage.blobs import BlobStore
     from moorage.storage.database import Database
 
-# Fetches under way may still read a pack that a repack replaced (design.md section 2).
+# Fetches and backups under way may still read a pack that a repack replaced, or that went with its
+# repository (design.md section 2).
 RETIRED_KEPT_MS = 24 * 60 * 60 * 1000
 
 
@@ -30,19 +31,26 @@ class Sweeper:
             now_ms = self.database.now_ms(connection)
             rows.forget_retired(connection, now_ms - RETIRED_KEPT_MS)
         deleted = 0
-        named: dict[str, set[str]] = {}
+        named: dict[str, set[str] | None] = {}
         for blob in self.blobs.keys("r/"):
             repository_id, push_id = _parts(blob.key)
             if now_ms - blob.modified_ms <= self.grace_ms:
                 continue
             # Read after the listing: a row that names the blob is older than the grace as well.
             if repository_id not in named:
-                with self.database.read() as connection:
-                    named[repository_id] = rows.every_push_id(connection, repository_id)
-            if push_id not in named[repository_id]:
+                named[repository_id] = self._named(repository_id, now_ms)
+            kept = named[repository_id]
+            if kept is not None and push_id not in kept:
                 self.blobs.delete(blob.key)
                 deleted += 1
         return deleted
+
+    def _named(self, repository_id: str, now_ms: int) -> set[str] | None:
+        """Return the push ids that a repository's rows name; None where all blobs stay for now."""
+        with self.database.read() as connection:
+            if rows.was_deleted_since(connection, repository_id, now_ms - RETIRED_KEPT_MS):
+                return None
+            return rows.every_push_id(connection, repository_id)
 
 
 def _parts(key: str) -> tuple[str, str]:

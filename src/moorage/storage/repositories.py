@@ -179,6 +179,15 @@ def remove(connection: Connection, repository_id: str, now_ms: int) -> None:
     )
 
 
+def was_deleted_since(connection: Connection, repository_id: str, since_ms: int) -> bool:
+    """Tell whether a repository was deleted, and not before then."""
+    table = tables.deleted_repositories
+    query = select(table.c.repository_id).where(
+        table.c.repository_id == repository_id, table.c.deleted_at_ms >= since_ms
+    )
+    return connection.execute(query).first() is not None
+
+
 # --- tags -----------------------------------------------------------------------------------
 
 
