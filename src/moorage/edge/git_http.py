@@ -26,6 +26,7 @@ from moorage.edge.git_request import RECEIVE_PACK, UPLOAD_PACK, GitRequest
 from moorage.edge.threads import Threads
 from moorage.git import advertise, fetch_request, pkt_line, receive_pack
 from moorage.repos.push import Push
+from moorage.storage.database import OutcomeUnknown
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -46,6 +47,9 @@ DRAIN_BYTES = 64 << 20
 
 # Pushes and streams hold a thread for as long as their client takes; admission bounds them first.
 LONG_THREADS = 64
+
+# How long a client may take for a piece of a stream, at most 1 MiB: 2 KB a second.
+PIECE_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class GitDoor:
     questions: Admission = field(default_factory=Admission)
     threads: Threads = field(default_factory=Threads)
     long_threads: Threads = field(default_factory=lambda: Threads(LONG_THREADS))
+    piece_seconds: float = PIECE_SECONDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = str(uuid.uuid4())
@@ -126,22 +131,23 @@ class GitDoor:
     ) -> Response | None:
         async with self.questions.admitted(*who):
             body = await bodies.whole(exchange.scope, exchange.receive, FETCH_REQUEST_BYTES)
-            answer = await self._reasoned(lambda: self._fetch_answer(visitor, body))
+            answer = await self._reasoned(self.threads, lambda: self._fetch_answer(visitor, body))
         if isinstance(answer, bytes):
             return git_answers.answer(answer, UPLOAD_PACK, "result")
         if isinstance(answer, Response):
             return answer
         async with self.admission.admitted(*who):
-            stream = await self._reasoned(answer)
+            # It may have to fill the cache first, or wait for another who does.
+            stream = await self._reasoned(self.long_threads, answer)
             if isinstance(stream, Response):
                 return stream
             await self._streamed(stream, exchange)
             return None
 
-    async def _reasoned(self, work: Callable[[], T]) -> T | Response:
+    async def _reasoned(self, threads: Threads, work: Callable[[], T]) -> T | Response:
         """Run a part of a fetch in a thread; a refusal becomes a packet that git prints."""
         try:
-            return await self.threads.run(work)
+            return await threads.run(work)
         except Fault as fault:
             if fault.status == 401 or self.entrance.strict:
                 raise
@@ -170,7 +176,7 @@ class GitDoor:
                 group.start_soon(_watch, exchange.receive, group.cancel_scope)
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 while piece := await self.long_threads.run(stream.read):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    await self._sent(piece, send)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
                 group.cancel_scope.cancel()
         except* ConnectionError as broken:
@@ -179,6 +185,14 @@ class GitDoor:
         finally:
             with anyio.CancelScope(shield=True):
                 await self.threads.run(stream.close)
+
+    async def _sent(self, piece: bytes, send: Send) -> None:
+        """Send a piece, unless the client takes so little that it only holds a place others wait for."""
+        try:
+            with anyio.fail_after(self.piece_seconds):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except TimeoutError as stalled:
+            raise ConnectionError("the client takes nothing any more") from stalled
 
     # --- push --------------------------------------------------------------------------------
 
@@ -203,6 +217,8 @@ class GitDoor:
             if not push.updates:
                 return git_answers.answer(b"", RECEIVE_PACK, "result")
             return self._push_report(entered, push, reader)
+        except OutcomeUnknown:
+            raise  # a report would claim what nobody knows
         except Fault as fault:
             if fault.status == 401 or self.entrance.strict:
                 raise

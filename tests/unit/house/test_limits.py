@@ -55,6 +55,7 @@ LIMITS = {
     "prefixes of": n(fetch_request._MAX_PREFIXES - 1),
     "processor time of git": f"{SERVING.cpu_seconds // 60} min",
     "time of one fetch": f"{SERVING.wall_seconds // 3600:.0f} h",
+    "time a client takes": f"{git_http.PIECE_SECONDS // 60:.0f} min",
     "refs of a push": n(receive_pack.MAX_REF_UPDATES),
     "commands of a push": f"{receive_pack.MAX_COMMAND_BYTES // MB} MB",
     "a pack ": f"{PUSH.pack_bytes // GB} GB",
