@@ -173,7 +173,7 @@ class GitDoor:
         send = exchange.send
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(_watch, exchange.receive, group.cancel_scope)
+                group.start_soon(_watch, exchange.receive, group.cancel_scope, stream)
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 while piece := await self.long_threads.run(stream.read):
                     await self._sent(piece, send)
@@ -244,7 +244,8 @@ def _failure() -> Fault:
     return Fault(INTERNAL_FAILURE, "The service failed; its log has the reason.", status=500)
 
 
-async def _watch(receive: Receive, scope: anyio.CancelScope) -> None:
+async def _watch(receive: Receive, scope: anyio.CancelScope, stream: Stream) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    stream.stop()  # a thread that waits for git's next word cannot be cancelled
     scope.cancel()

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 from moorage.git import commands, complaints, pkt_line
 from moorage.git.environment import allocation_limit
 from moorage.repos.opened import OpenRepository
-from moorage.repos.prepared import PreparedResponses
+from moorage.repos.prepared import PreparedResponses, Response
 
 if TYPE_CHECKING:
     from moorage.git.children import Child
@@ -22,9 +22,14 @@ if TYPE_CHECKING:
 
 
 class Stream(Protocol):
-    """Bytes for one client. `read` blocks; b"" is the end. `close` may come at any time."""
+    """Bytes for one client. `read` blocks; b"" is the end.
+
+    `stop` may come while another thread reads, so that it waits no longer; it does not block.
+    `close` comes last.
+    """
 
     def read(self) -> bytes: ...
+    def stop(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -95,6 +100,9 @@ class _GitOutput:
         self.abort()
         return succeeded
 
+    def stop(self) -> None:
+        self._child.kill()
+
     def abort(self) -> None:
         self._child.close()
         self._held.close()
@@ -112,6 +120,9 @@ class _Direct:
             raise ConnectionError(self._output.complaint or "git could not finish this response")
         return piece
 
+    def stop(self) -> None:
+        self._output.stop()
+
     def close(self) -> None:
         self._output.abort()
 
@@ -119,12 +130,15 @@ class _Direct:
 class _Held:
     """A prepared response, and the hold on the repository whose folder has its file."""
 
-    def __init__(self, stream: Stream, held: ExitStack) -> None:
+    def __init__(self, stream: Response, held: ExitStack) -> None:
         self._stream = stream
         self._held = held
 
     def read(self) -> bytes:
         return self._stream.read()
+
+    def stop(self) -> None:
+        """Let git go on: others may read what it writes, and it ends when nobody does."""
 
     def close(self) -> None:
         with self._held:
@@ -156,6 +170,9 @@ class _Explained:
                 raise
             return pkt_line.encode(f"ERR {failure}".encode())
         return piece
+
+    def stop(self) -> None:
+        self._stream.stop()
 
     def close(self) -> None:
         self._stream.close()

@@ -30,6 +30,9 @@ class Endless:
     def read(self) -> bytes:
         return b"x"
 
+    def stop(self) -> None:
+        """It would go on for ever; `close` is what the test looks at."""
+
     def close(self) -> None:
         self.closed.set()
 
@@ -137,3 +140,41 @@ def test_a_push_whose_outcome_is_unknown_gets_no_report() -> None:
     asyncio.run(ask(a_door(Below(refusal=unknown)), "git-receive-pack", PUSH, keep))
     assert sent[0]["status"] == 503
     assert b"ng refs/heads/main" not in sent[1]["body"]
+
+
+@dataclass
+class Thinking:
+    """An answer that git thinks about until it is told to stop."""
+
+    stopped: threading.Event = field(default_factory=threading.Event)
+    began: threading.Event = field(default_factory=threading.Event)
+
+    def read(self) -> bytes:
+        self.began.set()
+        if not self.stopped.wait(10):
+            raise AssertionError("nobody stopped it")
+        return b""
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_git_is_stopped_as_soon_as_its_client_goes_away_although_it_says_nothing() -> None:
+    stream = Thinking()
+    messages = [{"type": "http.request", "body": FETCH, "more_body": False}]
+
+    async def receive() -> Any:
+        if messages:
+            return messages.pop()
+        await asyncio.to_thread(stream.began.wait, 5)
+        return {"type": "http.disconnect"}
+
+    async def main() -> None:
+        door = a_door(Below(open=lambda *_: stream))
+        await asyncio.wait_for(door(scope("git-upload-pack"), receive, ignore), 5)
+
+    asyncio.run(main())
+    assert stream.stopped.is_set()
