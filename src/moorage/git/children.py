@@ -102,7 +102,7 @@ class Child:
         The wall-clock limit sees to it that there is an end. What the child started and left
         behind ends with it.
         """
-        if _CAN_PEEK:
+        if _CAN_PEEK and self._process.returncode is None:  # once reaped, its number may be another's
             _await_end(self.pid)
             self.kill()
         return self._process.wait()

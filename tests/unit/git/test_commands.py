@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -158,6 +159,17 @@ def test_a_closed_child_leaves_no_process() -> None:
     assert not child.running
     assert ends(grandchild)
     assert ends(child.pid)
+
+
+def test_a_child_that_ended_never_waits_for_another_that_got_its_number() -> None:
+    ended = start("true")
+    ended.wait()
+    with start("sleep", "20") as other:
+        ended.pid = other.pid
+        began = time.monotonic()
+        ended.close()
+        assert other.running
+        assert time.monotonic() - began < 10
 
 
 def test_processor_time_is_limited() -> None:
