@@ -35,7 +35,6 @@ class PushOutcome:
     """What a push came to: `refused` gives a reason by ref; every other ref of it moved."""
 
     refused: Mapping[bytes, str]
-    unpacked: str = "ok"  # or why the pack as a whole was not taken
 
 
 @dataclass(frozen=True, slots=True)
