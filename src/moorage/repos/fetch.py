@@ -58,7 +58,7 @@ class Fetches:
                 # The output may outlive this request: it holds the repository by itself.
                 held = ExitStack()
                 held.enter_context(opened.reading())
-                return _GitOutput(opened, path, body, protocol, held)
+                return _GitOutput(opened, path, _Question(request, body, protocol), held)
 
             if request.cache_key is not None and self.prepared.worth_keeping(
                 path, request.cache_key, at_once=request.is_clone
@@ -68,16 +68,29 @@ class Fetches:
             return _Explained(_Direct(start()))
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A fetch, as git is asked it."""
+
+    request: FetchRequest
+    body: bytes
+    protocol: str
+
+    @property
+    def configuration(self) -> tuple[tuple[str, str], ...]:
+        # For a shallow clone git would look for new deltas among whole files, at more processor time
+        # than a full clone takes; a pipeline waits for it longer than for the bytes that it saves.
+        return (("pack.window", "0"),) if self.request.shallow and self.request.is_clone else ()
+
+
 class _GitOutput:
     """The output of one upload-pack child, which it reaps; a `prepared.Source`."""
 
-    def __init__(
-        self, opened: OpenRepository, path: Path, body: bytes, protocol: str, held: ExitStack
-    ) -> None:
+    def __init__(self, opened: OpenRepository, path: Path, question: _Question, held: ExitStack) -> None:
         self._held = held
         self.complaint = ""  # why git failed, fit for the client
         try:
-            self._child = _spawn(opened, path, body, protocol)
+            self._child = _spawn(opened, path, question)
         except BaseException:
             held.close()
             raise
@@ -178,8 +191,8 @@ class _Explained:
         self._stream.close()
 
 
-def _spawn(opened: OpenRepository, path: Path, body: bytes, protocol: str) -> Child:
-    with _as_file(body) as stdin:
+def _spawn(opened: OpenRepository, path: Path, question: _Question) -> Child:
+    with _as_file(question.body) as stdin:
         return commands.spawn(
             "upload-pack",
             "--stateless-rpc",
@@ -187,7 +200,8 @@ def _spawn(opened: OpenRepository, path: Path, body: bytes, protocol: str) -> Ch
             at=path,
             stdin=stdin,
             allocation_bytes=allocation_limit(largest_object_bytes=opened.snapshot.largest_object_bytes),
-            protocol=protocol or None,
+            configuration=question.configuration,
+            protocol=question.protocol or None,
         )
 
 
