@@ -10,7 +10,8 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from moorage.storage.blobs import BlobExists, BlobMissing, BlobStore, open_blobs
+from moorage.storage.blobs import BlobExists, BlobMissing, BlobStore
+from moorage.storage.open_blobs import open_blobs
 
 MEBIBYTE = 1 << 20
 

@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from moorage.core.faults import Fault
-from moorage.storage.blobs import BlobExists, BlobStore, open_blobs
+from moorage.storage.blobs import BlobExists, BlobStore
+from moorage.storage.open_blobs import open_blobs
 from moorage.storage.refusal import StorageRefused
 
 PLAN = ("PUT", "HEAD", "GET", "DELETE")

@@ -29,7 +29,7 @@ from moorage.storage.identifiers import TEMPORARY_KEY
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from moorage.auth.sigv4 import SignedRequest
+    from moorage.auth.signed_request import SignedRequest
     from moorage.core.clock import Clock
     from moorage.crypto.root_key import RootKey
     from moorage.storage.database import Database

@@ -15,7 +15,7 @@ from moorage.core.faults import Fault
 from moorage.core.secrets import Secret
 
 if TYPE_CHECKING:
-    from moorage.auth.sigv4 import SignedRequest
+    from moorage.auth.signed_request import SignedRequest
 
 # Longest that a presigned URL may be good for. Source: AWS General Reference, X-Amz-Expires.
 MAX_EXPIRES = timedelta(days=7)

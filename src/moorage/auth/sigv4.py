@@ -7,10 +7,8 @@ Pure: the secret, the time and what is expected come in as arguments. A request 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -21,6 +19,7 @@ from moorage.core.secrets import Secret
 
 if TYPE_CHECKING:
     from moorage.auth.claims import Claim
+    from moorage.auth.signed_request import SignedRequest
 
 # How far a request's time may be from ours, either way. Source: IAM User Guide.
 SKEW = timedelta(minutes=5)
@@ -30,47 +29,6 @@ MISMATCH = (
     "Secret Access Key and signing method. Consult the service documentation for details."
 )
 UNKNOWN_KEY = "The security token included in the request is invalid."
-
-
-@dataclass(frozen=True, slots=True)
-class SignedRequest:
-    """A request as it came over the wire, as far as a signature covers it.
-
-    Path, query string and header values are undecoded but for UTF-8 with `surrogateescape`. Bodies
-    are hashed once, by whoever reads them.
-    """
-
-    method: str
-    raw_path: str
-    raw_query: str
-    headers: tuple[tuple[str, str], ...]
-    body_sha256: str
-
-    @classmethod
-    def of(
-        cls,
-        method: str,
-        raw_path: bytes,
-        raw_query: bytes,
-        headers: Iterable[tuple[bytes, bytes]],
-        body: bytes | str,
-    ) -> SignedRequest:
-        """Return a request from what ASGI gives; `body` is its bytes or their SHA-256 in hex."""
-        return cls(
-            method,
-            _text(raw_path),
-            _text(raw_query),
-            tuple((_text(name).lower(), _text(value)) for name, value in headers),
-            body if isinstance(body, str) else hashlib.sha256(body).hexdigest(),
-        )
-
-    def values(self, name: str) -> list[str]:
-        """Return the values of a header, by its lower-case name."""
-        return [value for header, value in self.headers if header.lower() == name]
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
 
 
 def mismatch(message: str = MISMATCH, **detail: object) -> Fault:

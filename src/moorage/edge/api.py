@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 from starlette.responses import Response
 
-from moorage.auth.sigv4 import SignedRequest
+from moorage.auth.signed_request import SignedRequest
 from moorage.core import faults
 from moorage.core.clock import Clock, milliseconds
 from moorage.core.faults import Fault

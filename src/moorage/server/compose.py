@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from moorage.auth.authenticate import Authenticator
-from moorage.auth.gate import Gate
 from moorage.auth.last_used import LastUses
 from moorage.console.start_page import StartPage
 from moorage.core.secrets import Secret
@@ -25,16 +24,11 @@ from moorage.edge.git_http import GitDoor
 from moorage.edge.status import Readiness, Status
 from moorage.edge.threads import Threads
 from moorage.git import capabilities, commands
-from moorage.keys.keyring import Keyring
 from moorage.repos.access import GitAccess
-from moorage.repos.cache import WorkingCache
 from moorage.repos.fetch import Fetches
-from moorage.repos.opened import Opener
 from moorage.repos.prepared import PreparedResponses
-from moorage.repos.publish import Publisher
-from moorage.repos.repositories import Repositories
-from moorage.repos.snapshot import Snapshots
 from moorage.server import connection_lines, duties
+from moorage.server.stores import Stores, open_stores
 from moorage.server.test_mode import TestMode
 from moorage.services.call import Call
 from moorage.services.codecommit import codecommit
@@ -43,8 +37,7 @@ from moorage.services.iam import iam
 from moorage.services.sts import sts
 from moorage.storage import tables
 from moorage.storage.audit_batch import AuditBatch
-from moorage.storage.blobs import BlobMissing, BlobStore, open_blobs
-from moorage.storage.database import Database
+from moorage.storage.blobs import BlobMissing
 from moorage.wire.dispatch import Service
 
 if TYPE_CHECKING:
@@ -59,20 +52,6 @@ if TYPE_CHECKING:
 # Its operations come with the KMS API; until then each is answered as one that is not there yet.
 kms: Service[Call] = Service("kms")
 SERVICES = {service.name: service for service in (codecommit, iam, kms, sts)}
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """Where truth lives, its disposable copy, and what opens repositories from them."""
-
-    database: Database
-    blobs: BlobStore
-    cache: WorkingCache
-    gate: Gate
-    keyring: Keyring
-    opener: Opener
-    publisher: Publisher
-    repositories: Repositories
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +71,6 @@ class Node:
     call: Callable[[Caller], Call]
     jobs: Sequence[Job]
     close: Callable[[], None]
-
-
-def open_stores(settings: Settings, installation: Installation, clock: Clock) -> Stores:
-    """Open what commands and the service alike work on.
-
-    Raises:
-        StorageRefused: the database or the blob store cannot be used.
-    """
-    database = Database.open(settings.database_url)
-    blobs = open_blobs(settings.blobs_url)
-    blobs.require_usable()
-    settings.cache_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    cache = WorkingCache(settings.cache_folder, settings.cache_size, blobs)
-    gate = Gate(database)
-    keyring = Keyring(database, installation.root_key, gate, clock)
-    opener = Opener(Snapshots(database), keyring, cache)
-    publisher = Publisher(database, blobs, opener)
-    repositories = Repositories(database, keyring, cache)
-    return Stores(database, blobs, cache, gate, keyring, opener, publisher, repositories)
 
 
 def calls(

@@ -23,12 +23,13 @@ from moorage.server import compose, demo_history
 from moorage.server.connection_lines import GUIDE_REGION
 from moorage.server.data_folder import DataFolder
 from moorage.server.local_ca import write_private
+from moorage.server.stores import open_stores
 from moorage.services.codecommit import codecommit
 from moorage.services.iam import iam
 
 if TYPE_CHECKING:
-    from moorage.server.compose import Stores
     from moorage.server.service import Prepared
+    from moorage.server.stores import Stores
     from moorage.services.call import Call
     from moorage.wire.dispatch import Service
 
@@ -58,7 +59,7 @@ def ensure(prepared: Prepared) -> str:
     folder = DataFolder(settings.data).demo
     folder.mkdir(mode=0o700, exist_ok=True)
     files = _Files(folder / "config", folder / "credentials")
-    stores = compose.open_stores(settings, prepared.installation, prepared.clock)
+    stores = open_stores(settings, prepared.installation, prepared.clock)
     try:
         call = compose.calls(
             settings, prepared.installation, prepared.regions, prepared.place.endpoints, stores

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 from moorage.core.clock import SystemClock
 from moorage.crypto.root_key import RootKey
 from moorage.repos import backup
-from moorage.server import compose, first_start, installation
+from moorage.server import first_start, installation
 from moorage.server.data_folder import DataFolder, FolderLock
 from moorage.server.first_start import Installation, StartRefused
-from moorage.storage.blobs import open_blobs
+from moorage.server.stores import open_stores
 from moorage.storage.database import Database
+from moorage.storage.open_blobs import open_blobs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from moorage.server.compose import Stores
     from moorage.server.settings import Settings
+    from moorage.server.stores import Stores
     from moorage.storage.blobs import BlobStore
 
 
@@ -44,7 +45,7 @@ def stores(settings: Settings, environ: Mapping[str, str]) -> Iterator[Stores]:
         StorageRefused: its database or blob store cannot be opened.
     """
     with _found(settings, environ) as (_, installation):
-        made = compose.open_stores(settings, installation, SystemClock())
+        made = open_stores(settings, installation, SystemClock())
         try:
             yield made
         finally:

@@ -25,8 +25,8 @@ from moorage.server.data_folder import DataFolder, FolderLock
 from moorage.server.first_start import Installation, StartRefused
 from moorage.server.listeners import Listener, TlsContext
 from moorage.server.workers import Seat, Supervisor
-from moorage.storage.blobs import open_blobs
 from moorage.storage.database import Database
+from moorage.storage.open_blobs import open_blobs
 from moorage.wire.regions import Regions
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from moorage.storage import tables
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope
 
-    from moorage.server.compose import Stores
     from moorage.server.first_start import Installation
+    from moorage.server.stores import Stores
     from moorage.storage.audit_batch import AuditBatch
 
 HEADER = b"x-moorage-test"

@@ -7,12 +7,9 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime
 from io import BytesIO
-from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
-from urllib.parse import unquote, urlsplit
 
 from moorage.core.clock import Clock, SystemClock, milliseconds
-from moorage.storage.refusal import StorageRefused
 
 PIECE_BYTES = 1 << 20
 _KEY_CHARACTERS = 512
@@ -111,26 +108,6 @@ def same_bytes(one: BinaryIO, other: BinaryIO) -> bool:
             return False
         if not piece:
             return not other.read(1)
-
-
-def open_blobs(url: str) -> BlobStore:
-    """Open `file:///PATH`, `s3://BUCKET/PREFIX?endpoint=…&region=…`, or `memory:` for tests.
-
-    Raises:
-        StorageRefused: the URL is none of these, or the folder cannot be used.
-    """
-    parts = urlsplit(url)
-    if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path not in {"", "/"}:
-        from moorage.storage.blobs_directory import DirectoryBlobs  # noqa: PLC0415 - it imports this module
-
-        return DirectoryBlobs(Path(unquote(parts.path)))
-    if parts.scheme == "s3":
-        from moorage.storage.blobs_s3 import S3Blobs  # noqa: PLC0415 - its driver is an extra
-
-        return S3Blobs.open(url)
-    if parts.scheme == "memory":
-        return MemoryBlobs()
-    raise StorageRefused("The blob store's URL is neither file:///PATH nor s3://BUCKET/PREFIX.")
 
 
 class MemoryBlobs:

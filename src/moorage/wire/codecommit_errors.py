@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from botocore.model import OperationModel
 
-    from moorage.wire.violations import Violation
+    from moorage.wire.violation import Violation
 
 # By shape: the missing member's error.
 _REQUIRED = {

@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from moorage.core import faults
 from moorage.core.faults import Fault
 from moorage.wire import codecommit_errors
 from moorage.wire.patterns import compiled
+from moorage.wire.violation import Kind, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from botocore.model import OperationModel, Shape
 
-Kind = Literal["required", "min", "max", "pattern", "enum", "nul"]
-
 _KINDS: tuple[Kind, ...] = ("nul", "min", "max", "enum", "pattern")
 
 # Violations told at once, and characters of a caller's value that are repeated to it.
 MAX_TOLD = 10
 MAX_REPEATED = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One member that is not as the model demands.
-
-    `path` leads from the request to the value, with an index and `member` for a list's elements.
-    `member` is the name of the nearest structure's member, `owner` that structure's shape.
-    """
-
-    kind: Kind
-    path: tuple[str, ...]
-    value: object
-    shape: Shape
-    member: str
-    owner: str
-    constraint: str
 
 
 def validate(request: Mapping[str, Any], operation: OperationModel) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from identities_at_hand import ACCOUNT, Installation
 from moorage.auth.authenticate import Authenticator, GitIdentity
 from moorage.auth.last_used import LastUses
-from moorage.auth.sigv4 import SignedRequest
+from moorage.auth.signed_request import SignedRequest
 from moorage.core import sigv4
 from moorage.core.clock import SystemClock
 from moorage.core.faults import Fault

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from moorage.auth import sigv4
 from moorage.auth.claims import Claim, read_claim
+from moorage.auth.signed_request import SignedRequest
 from moorage.auth.signing_keys import SigningKeys
-from moorage.auth.sigv4 import SignedRequest
 from moorage.core import faults
 from moorage.core import sigv4 as core_sigv4
 from moorage.core.faults import Fault

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from moorage.core.faults import Fault
-from moorage.storage.blobs import BlobExists, BlobMissing, open_blobs
+from moorage.storage.blobs import BlobExists, BlobMissing
 from moorage.storage.blobs_directory import DirectoryBlobs
+from moorage.storage.open_blobs import open_blobs
 from moorage.storage.refusal import StorageRefused
 
 

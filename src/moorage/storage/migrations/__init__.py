@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
@@ -16,8 +16,6 @@ from moorage.storage.refusal import StorageRefused
 if TYPE_CHECKING:
     from alembic.config import Config
 
-    from moorage.storage.database import Database
-
 # The revision that this version's code needs. A test compares it with the newest file of versions/.
 HEAD = "0001"
 
@@ -25,7 +23,13 @@ HEAD = "0001"
 _ADVISORY_LOCK = 0x6D6F6F72
 
 
-def is_current(database: Database) -> bool:
+class Readable(Protocol):
+    """A database whose rows can be read: all that is needed to ask for its revision."""
+
+    def read(self) -> AbstractContextManager[Connection]: ...
+
+
+def is_current(database: Readable) -> bool:
     """Tell whether the tables are at HEAD, with one small query."""
     try:
         with database.read() as connection:
