@@ -180,6 +180,7 @@ def test_a_user_without_any_policy_is_told_what_is_missing(service: Service, new
     assert "no identity-based policy allows the codecommit:GitPull action" in said
 
 
+@pytest.mark.usefixtures("key")  # it makes the repository
 def test_a_detached_managed_policy_is_missed_at_once(service: Service, new_person: NewPerson) -> None:
     person = new_person()
     person.use_a_quick_helper(service.create_user("moving-on", POWER_USER))
