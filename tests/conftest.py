@@ -8,10 +8,15 @@ import sys
 from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # dev.py holds the one list of programs
 import dev
+
+# How long an example takes is the machine's affair, not the code's: it fails no test.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
