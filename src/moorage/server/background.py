@@ -12,6 +12,9 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
+# Its own: the state of the module's is for whoever seeds it, as property tests do.
+_JITTER = random.Random()  # noqa: S311 -- spreads nodes, no secret
+
 # At the end, jobs that have something to save get this long.
 LAST_RUN_SECONDS = 5.0
 
@@ -47,7 +50,7 @@ async def run(jobs: Sequence[Job], stop: asyncio.Event) -> None:
 
 async def _again_and_again(job: Job) -> None:
     while True:
-        await asyncio.sleep(job.every_seconds * random.uniform(0.9, 1.1))  # noqa: S311 -- spreads nodes, no secret
+        await asyncio.sleep(job.every_seconds * _JITTER.uniform(0.9, 1.1))
         await _once(job)
 
 
