@@ -24,6 +24,7 @@ from moorage.repos import sealed_packs
 from moorage.repos.opened import Opener, OpenRepository
 from moorage.storage import kms_keys, leases
 from moorage.storage import repositories as rows
+from moorage.storage.leases import Lease
 
 if TYPE_CHECKING:
     from moorage.repos.snapshot import Snapshot
@@ -104,13 +105,13 @@ class Maintenance:
             )
         if lease is None:
             return False
-        done = self._repack(repository_id)
+        done = self._repack(repository_id, lease)
         # Where it failed the lease is kept until it runs out: what fails once fails again in ten seconds.
         with self.database.write() as connection:
             leases.release(connection, lease)
         return done
 
-    def _repack(self, repository_id: str) -> bool:
+    def _repack(self, repository_id: str, lease: Lease) -> bool:
         with self.database.read() as connection:
             row = rows.by_id(connection, repository_id)
         if row is None:
@@ -123,13 +124,18 @@ class Maintenance:
             with opened.cache.alone():
                 received = _packed(path, replaced, folder)
             crash_points.passing("repack-packed")
-            return self._swap(opened, replaced, received)
+            return self._swap(opened, replaced, received, lease)
 
-    def _swap(self, opened: OpenRepository, replaced: Sequence[PackRow], received: Received) -> bool:
-        """Store the new pack and put it in the place of the old ones, if they are all still live."""
+    def _swap(
+        self, opened: OpenRepository, replaced: Sequence[PackRow], received: Received, lease: Lease
+    ) -> bool:
+        """Store the new pack and put it in the place of the old ones, if they are all still live.
+
+        Raises:
+            Fault: the lease was lost meanwhile; nothing was changed. It runs out long before the
+                sweeper would take the new blobs.
+        """
         repository_id, push_id = opened.row.repository_id, str(uuid.uuid4())
-        with self.database.read() as connection:
-            started_at_ms = self.database.now_ms(connection)
         sealed = sealed_packs.seal(
             received, repository_id=repository_id, push_id=push_id, data_key=opened.data_key
         )
@@ -139,8 +145,9 @@ class Maintenance:
         with self.database.write() as connection:
             row = rows.lock(connection, repository_id)
             now_ms = self.database.now_ms(connection)
+            leases.require_held(connection, lease, now_ms=now_ms)
             live = set() if row is None else {p.push_id for p in rows.live_packs(connection, repository_id)}
-            if row is None or not live.issuperset(old) or now_ms - started_at_ms > _LEASE_MS:
+            if row is None or not live.issuperset(old):
                 return False
             rows.retire_packs(connection, old, now_ms)
             rows.add_pack(connection, sealed.row(repository_id, row.generation + 1, "repack"))

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from sqlalchemy import update
@@ -12,7 +14,7 @@ from moorage.repos import backup
 from moorage.repos.cache import WorkingCache
 from moorage.repos.maintenance import Maintenance, rolled_up
 from moorage.repos.verify import Verifier
-from moorage.storage import tables
+from moorage.storage import leases, tables
 from moorage.storage.blobs_directory import DirectoryBlobs
 from moorage.storage.database import Database
 from moorage.storage.repositories import PackRow
@@ -120,8 +122,6 @@ def test_a_push_that_leaned_on_packs_replaced_meanwhile_checks_again_and_succeed
 
 
 def test_only_one_node_repacks_at_a_time(node: Node, local: Path) -> None:
-    from moorage.storage import leases
-
     node.push("Demo", local, {MAIN: "main"})
     many_pushes(node, local, 6)
     repository_id = node.open("Demo").row.repository_id
@@ -132,6 +132,31 @@ def test_only_one_node_repacks_at_a_time(node: Node, local: Path) -> None:
         )
     assert held is not None
     assert not maintenance(node).repack(repository_id)
+
+
+class Overtaken(DirectoryBlobs):
+    """Blobs so slow that, meanwhile, another node takes the repacker's lease."""
+
+    def __init__(self, path: Path, database: Database) -> None:
+        super().__init__(path)
+        self.database = database
+
+    def put(self, key: str, content: BinaryIO) -> None:
+        super().put(key, content)
+        name = f"repack:{key.split('/')[1]}"
+        with self.database.write() as connection:
+            later = self.database.now_ms(connection) + 3_600_000
+            leases.acquire(connection, name, "another node", now_ms=later, duration_ms=3_600_000)
+
+
+def test_a_repacker_that_lost_its_lease_changes_nothing(node: Node, local: Path, tmp_path: Path) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    many_pushes(node, local, 6)
+    before = node.open("Demo").snapshot
+    slow = replace(maintenance(node), blobs=Overtaken(tmp_path / "blobs", node.database))
+    with pytest.raises(Fault, match="another has taken over"):
+        slow.repack(before.row.repository_id)
+    assert node.open("Demo").snapshot.packs == before.packs
 
 
 def verifier(node: Node, scratch: Path) -> Verifier:
