@@ -75,7 +75,7 @@ class Account:
             except OSError:  # the last process is still ending
                 if time.monotonic() > deadline:
                     return
-                time.sleep(0.05)
+                time.sleep(0.05)  # the kernel tells nobody
             else:
                 self.group = None
 
@@ -127,7 +127,7 @@ class Samples:
         started = time.perf_counter()
         operation()
         wall = time.perf_counter() - started
-        time.sleep(_SETTLE_SECONDS)
+        time.sleep(_SETTLE_SECONDS)  # what a server does after its answer is part of its cost
         self.wall.append(wall / operations)
         self.cpu.append((account.seconds() - before) / operations)
 

@@ -174,6 +174,6 @@ def wait_for(port: int) -> None:
         except ConnectionRefusedError:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.02)
+            time.sleep(0.02)  # nginx tells nobody that it is ready but by answering
         else:
             return

@@ -53,7 +53,7 @@ def measure(
         exchanges = max(10, int(warm.per_second * seconds / connections))
         before = server.account.seconds()
         load = _load.run(server.port, requests, statuses, connections=connections, exchanges=exchanges)
-        time.sleep(0.1)
+        time.sleep(0.1)  # what the server does after its answers is part of their cost
         cpu_ms = (server.account.seconds() - before) * 1000 / load.exchanges
         p50, p99 = load.percentile_ms(50), load.percentile_ms(99)
         reached = load.per_second >= goal.per_second and p99 <= goal.p99_ms

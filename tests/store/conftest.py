@@ -45,7 +45,7 @@ def until(ready: Callable[[], bool], process: subprocess.Popen[bytes], *, second
             return
         if process.poll() is not None:
             break
-        time.sleep(0.1)
+        time.sleep(0.1)  # a service tells nobody that it is ready but by answering
     pytest.fail(f"the service did not start:\n{log.read_text(errors='replace')[-3000:]}")
 
 

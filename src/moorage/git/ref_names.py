@@ -7,8 +7,6 @@ quotas page for branch names.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from moorage.core.faults import VALIDATION_ERROR, Fault
@@ -107,37 +105,3 @@ def _component_fault(name: str) -> str | None:
 def fits_loose(name: bytes) -> bool:
     """Tell whether a file system can hold the ref as a loose file; a packed-refs file always can."""
     return all(len(component) <= _LONGEST_LOOSE_COMPONENT for component in name.split(b"/"))
-
-
-def _parents(name: bytes) -> Iterator[bytes]:
-    """Yield the names that would have to be directories for `name` to be a file."""
-    position = name.find(b"/")
-    while position != -1:
-        yield name[:position]
-        position = name.find(b"/", position + 1)
-
-
-def conflicting(names: Iterable[bytes]) -> tuple[bytes, bytes] | None:
-    """Return two of `names` that cannot exist together, as `a` and `a/b`, or None."""
-    known = set(names)
-    for name in sorted(known):
-        for parent in _parents(name):
-            if parent in known:
-                return parent, name
-    return None
-
-
-def find_conflict(existing: Sequence[bytes], name: bytes) -> bytes | None:
-    """Return the ref of the sorted `existing` that `name` cannot exist beside, or None.
-
-    A few binary searches: the cost hardly grows with the number of refs.
-    """
-    for parent in _parents(name):
-        if _at(existing, bisect_left(existing, parent)) == parent:
-            return parent
-    below = _at(existing, bisect_left(existing, name + b"/"))
-    return below if below is not None and below.startswith(name + b"/") else None
-
-
-def _at(names: Sequence[bytes], index: int) -> bytes | None:
-    return names[index] if index < len(names) else None

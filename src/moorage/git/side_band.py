@@ -13,10 +13,8 @@ from moorage.git import pkt_line
 
 DATA: Final = 1
 MESSAGE: Final = 2
-FATAL: Final = 3
 
 MAX_FRAME_BYTES: Final = pkt_line.MAX_DATA_BYTES - 1  # one byte names the band
-_LEGACY_FRAME_BYTES: Final = 995  # plain `side-band`: packets of at most 1,000 bytes
 
 # Old clients print what they are told as it is, so that a message could drive their terminal.
 # C0 and C1 controls go, the newline stays; a tab becomes a space.
@@ -40,19 +38,9 @@ def frames(band: int, data: bytes, *, frame_bytes: int = MAX_FRAME_BYTES) -> Ite
         yield b"%04x%c%b" % (len(piece) + pkt_line.LENGTH_BYTES + 1, band, piece)
 
 
-def legacy_frames(band: int, data: bytes) -> Iterator[bytes]:
-    """Yield the packets for a client that knows `side-band` but not `side-band-64k`."""
-    return frames(band, data, frame_bytes=_LEGACY_FRAME_BYTES)
-
-
 def message(text: str) -> bytes:
     """Return the packets by which a client prints `remote: …`, one line for each of `text`."""
     return b"".join(frames(MESSAGE, _lines(text)))
-
-
-def fatal(text: str) -> bytes:
-    """Return the packets by which a client prints `remote: …` and gives up."""
-    return b"".join(frames(FATAL, _lines(text)))
 
 
 def _lines(text: str) -> bytes:

@@ -144,7 +144,7 @@ def _use_wal(path: Path, busy_timeout_s: float) -> None:
                 raise StorageRefused(f"{path} cannot be used as a SQLite database: {error}.") from error
             if time.monotonic() > deadline:
                 raise StorageRefused(f"{path} is locked by another program.") from error
-            time.sleep(0.02)
+            time.sleep(0.02)  # SQLite does not wait for a lock while it changes the journal mode
             continue
         if mode != "wal":
             raise StorageRefused(f"{path} cannot be put into WAL mode; put it on a local disk.")

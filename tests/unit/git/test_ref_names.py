@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from moorage.core.faults import Fault
 from moorage.git.ref_names import (
     branch_name_fault,
-    conflicting,
-    find_conflict,
     fits_loose,
     require_pushable,
     tag_name_fault,
@@ -105,20 +103,6 @@ def test_git_agrees_with_the_rules_of_form(name: str) -> None:
         assert not accepted
     else:
         assert accepted
-
-
-def test_a_name_and_a_folder_of_that_name_conflict() -> None:
-    assert conflicting([b"refs/heads/a/b", b"refs/heads/a"]) == (b"refs/heads/a", b"refs/heads/a/b")
-    assert conflicting([b"refs/heads/a-b", b"refs/heads/a", b"refs/heads/ab/c"]) is None
-
-
-@given(st.sets(st.text("ab/-", min_size=1, max_size=6).map(lambda text: b"refs/" + text.encode())), st.data())
-def test_a_conflict_is_found_exactly_where_there_is_one(names: set[bytes], data: st.DataObject) -> None:
-    new = data.draw(st.text("ab/-", min_size=1, max_size=6)).encode()
-    new = b"refs/" + new
-    slow = [old for old in names if old.startswith(new + b"/") or new.startswith(old + b"/")]
-    found = find_conflict(sorted(names), new)
-    assert (found in slow) if slow else (found is None)
 
 
 def test_components_too_long_for_a_file_are_known() -> None:

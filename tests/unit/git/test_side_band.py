@@ -18,14 +18,12 @@ def test_frames_are_as_large_as_packets_may_be() -> None:
     first, second = side_band.frames(1, b"x" * (side_band.MAX_FRAME_BYTES + 1))
     assert len(first) == MAX_PACKET_BYTES
     assert len(second) == 6
-    assert all(len(frame) <= 1000 for frame in side_band.legacy_frames(1, b"x" * 5000))
 
 
 def test_messages_cannot_drive_a_terminal() -> None:
     packet = side_band.message("red \x1b[31m alert\x07\r\nsecond\x9b2J \u202edrow\tend\n\n")
     assert packet == b"0026\x02red [31m alert\nsecond2J drow end\n"
     assert side_band.message("") == b""
-    assert side_band.fatal("no")[4:] == b"\x03no\n"
 
 
 def test_a_line_is_one_line() -> None:
