@@ -37,6 +37,7 @@ class AuditEvent:
     source_ip: str
     outcome: Outcome
     detail: str
+    request_id: str = ""  # empty where nobody asked: the service's own work
     event_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
@@ -68,6 +69,7 @@ def event(
         source_ip=caller.source_ip,
         outcome=outcome,
         detail=json.dumps(known | detail, separators=(",", ":"), default=str),
+        request_id=caller.request_id,
     )
 
 

@@ -31,6 +31,13 @@ class KmsKeyRow:
     policy: str
     material_sealed: bytes
     created_at_ms: int
+    key_spec: str = "SYMMETRIC_DEFAULT"
+    key_usage: str = "ENCRYPT_DECRYPT"
+    origin: str = "AWS_KMS"
+    material_version: int = 0
+    rotation_days: int | None = None
+    rotated_at_ms: int | None = None
+    deletion_at_ms: int | None = None
 
     @property
     def arn(self) -> Arn:
