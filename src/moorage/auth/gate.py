@@ -89,13 +89,13 @@ class Gate:
             Fault: AccessDenied, the caller's account is closed.
         """
         principal = caller.principal
-        with self._database.read() as connection:
-            # Read before the policies: what was compiled can only be newer than its revision says.
-            revision = identities.revision(connection, principal.account_id)
-            if revision is None:
-                raise Fault(ACCESS_DENIED, f"Account {principal.account_id} is closed.", status=403)
-            found = self._kept(principal, revision)
-            if found is None:
+        # Read before the policies: what was compiled can only be newer than its revision says.
+        revision = self._database.ask(identities.revision, principal.account_id)
+        if revision is None:
+            raise Fault(ACCESS_DENIED, f"Account {principal.account_id} is closed.", status=403)
+        found = self._kept(principal, revision)
+        if found is None:
+            with self._database.read() as connection:
                 found = _compiled(connection, principal)
         self._keep(principal, revision, found)
         return Permissions(caller, _in_session(found, principal))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -32,6 +32,9 @@ from moorage.storage.kms_keys import KmsKeyRow
 # A deny bites at once; this bounds how long a key stays in memory after its last use was allowed.
 UNWRAPPED_FOR = timedelta(minutes=5)
 UNWRAPPED_KEYS = 2_000
+
+Asked = TypeVar("Asked")
+Found = TypeVar("Found")
 
 _STATES = {
     "Disabled": ("EncryptionKeyDisabledException", "The encryption key {arn} is disabled."),
@@ -162,10 +165,8 @@ class Keyring:
         return wrapping.wrap(self._root_key, key, self.open_for_service(row, connection), row.repository_id)
 
     def _allowed(self, caller: Caller, row: WrappedKey, connection: Connection | None) -> KmsKeyRow:
-        with self._reading(connection) as reading:
-            key = _required(kms_keys.find(reading, row.kms_key_id), row.kms_key_id)
-            managed = key.manager == "AWS"
-            aliases = (DEFAULT_ALIAS,) if managed else kms_keys.aliases_of(reading, key)
+        key, aliases = self._key_and_aliases(row, connection)
+        managed = key.manager == "AWS"
         permissions = self._gate.of(caller)
         # Everyone in the account may use the managed key, unless a policy of theirs denies it.
         exempt = managed and key.account_id == caller.account_id
@@ -174,6 +175,15 @@ class Keyring:
             _require_access(permissions, key, context, denials_only=exempt)
         _require_enabled(key)
         return key
+
+    def _key_and_aliases(
+        self, row: WrappedKey, connection: Connection | None
+    ) -> tuple[KmsKeyRow, tuple[str, ...]]:
+        def ask(question: Callable[[Connection, Asked], Found], about: Asked) -> Found:
+            return self._database.ask(question, about) if connection is None else question(connection, about)
+
+        key = _required(ask(kms_keys.find, row.kms_key_id), row.kms_key_id)
+        return key, (DEFAULT_ALIAS,) if key.manager == "AWS" else ask(kms_keys.aliases_of, key)
 
     def _unwrap(self, key: KmsKeyRow, row: WrappedKey) -> DataKey:
         return self._unwrapped.get(

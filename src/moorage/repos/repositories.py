@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from moorage.core.faults import Fault
 from moorage.core.names import RefName
 from moorage.core.principal import Caller
-from moorage.storage import audit
+from moorage.storage import audit, standing
 from moorage.storage import repositories as rows
 from moorage.storage.repositories import RepositoryRow
 
@@ -41,14 +41,15 @@ class Repositories:
 
     def find(self, account_id: str, region: str, name: str) -> tuple[RepositoryRow, dict[str, str]] | None:
         """Return a repository and its tags, read together, or None."""
-        with self.database.read() as connection:
-            row = rows.find(connection, account_id, region, name)
-            return None if row is None else (row, rows.tags(connection, row.repository_id))
+        found = standing.of(self.database, account_id, region, name)
+        return None if found.row is None else (found.row, dict(found.tags))
 
     def require(self, caller: Caller, name: str) -> RepositoryRow:
         """Return the caller's repository of that name, or raise RepositoryDoesNotExistException."""
-        with self.database.read() as connection:
-            return _required(connection, caller, name)
+        found = self.find(caller.account_id, caller.region, name)
+        if found is None:
+            raise does_not_exist(name)
+        return found[0]
 
     def listing(self, caller: Caller) -> list[RepositoryRow]:
         """Return the caller's repositories in the caller's region, by name."""
@@ -116,7 +117,7 @@ class Repositories:
         """Give a repository another name; its id, refs and clones' objects stay."""
         try:
             with self.database.write() as connection:
-                row = _required(connection, caller, old, for_change=True)
+                row = _locked(connection, caller, old)
                 self._change(connection, caller, row, "UpdateRepositoryName", name=new)
         except IntegrityError as error:
             raise Fault("RepositoryNameExistsException", f"Repository named {new} already exists") from error
@@ -124,7 +125,7 @@ class Repositories:
     def describe(self, caller: Caller, name: str, description: str | None) -> None:
         """Set or clear a repository's description."""
         with self.database.write() as connection:
-            row = _required(connection, caller, name, for_change=True)
+            row = _locked(connection, caller, name)
             self.keyring.require(caller, row, connection)
             self._change(connection, caller, row, "UpdateRepositoryDescription", description=description)
 
@@ -135,7 +136,7 @@ class Repositories:
             Fault: RepositoryDoesNotExistException or BranchDoesNotExistException.
         """
         with self.database.write() as connection:
-            row = _required(connection, caller, name, for_change=True)
+            row = _locked(connection, caller, name)
             self.keyring.require(caller, row, connection)
             if not rows.refs_named(connection, row.repository_id, [branch.encode()]):
                 raise Fault(
@@ -187,10 +188,8 @@ def _still_there(connection: Connection, row: RepositoryRow) -> RepositoryRow:
     return found
 
 
-def _required(
-    connection: Connection, caller: Caller, name: str, *, for_change: bool = False
-) -> RepositoryRow:
-    row = rows.find(connection, caller.account_id, caller.region, name, for_change=for_change)
+def _locked(connection: Connection, caller: Caller, name: str) -> RepositoryRow:
+    row = rows.find(connection, caller.account_id, caller.region, name, for_change=True)
     if row is None:
         raise does_not_exist(name)
     return row

@@ -69,13 +69,13 @@ class Snapshots:
     def current(self, repository_id: str) -> Snapshot | None:
         """Return the repository as it stands now, or None when it is gone."""
         kept = self._kept.get(repository_id)
+        row = self._database.ask(rows.by_id, repository_id)
+        if row is None:
+            self.forget(repository_id)
+            return None
+        if kept is not None and kept.row == row:
+            return kept
         with self._database.read() as connection:
-            row = rows.by_id(connection, repository_id)
-            if row is None:
-                self.forget(repository_id)
-                return None
-            if kept is not None and kept.row == row:
-                return kept
             snapshot = self._read(connection, row, kept)
         self._keep(snapshot)
         return snapshot

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from typing import Self, TypeVar
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Transaction, literal_column, select
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -20,6 +20,7 @@ from moorage.storage.refusal import StorageRefused
 BUSY_TIMEOUT_S = 5.0
 
 Result = TypeVar("Result")
+About = ParamSpec("About")
 
 _SQLITE_NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 _POSTGRES_NOW = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
@@ -111,6 +112,31 @@ class Database:
         finally:
             self._sharing.end()
 
+    def ask(
+        self,
+        question: Callable[Concatenate[Connection, About], Result],
+        *about: About.args,
+        **more: About.kwargs,
+    ) -> Result:
+        """Return `question(connection, *about)`, asked once within `one_snapshot`: its answer cannot change.
+
+        What it is about must be hashable, and what it answers nobody's to change.
+        """
+        place = (question, about, *sorted(more.items()))
+        if place in self._sharing.answers:
+            known: Result = self._sharing.answers[place]
+            return known
+        with self.read() as connection:
+            answer = question(connection, *about, **more)
+        if self._sharing.wanted:
+            self._sharing.answers[place] = answer
+        return answer
+
+    def told(self, answer: object, question: Callable[..., object], *about: Hashable) -> None:
+        """Note what `ask(question, *about)` would answer, learnt from another question to this snapshot."""
+        if self._sharing.wanted:
+            self._sharing.answers[question, about] = answer
+
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a transaction that commits when the block ends and rolls back when it raises.
@@ -168,6 +194,7 @@ class _Sharing(threading.local):
 
     def __init__(self) -> None:
         self.wanted = False
+        self.answers: dict[Hashable, Any] = {}  # what the snapshot answered
         self._connection: Connection | None = None
         self._readers = 0
 
@@ -186,6 +213,7 @@ class _Sharing(threading.local):
             yield self._connection
         except BaseException:
             self.wanted = False  # the transaction may be broken: nobody reads in it again
+            self.answers.clear()
             raise
         finally:
             self._readers -= 1
@@ -195,6 +223,7 @@ class _Sharing(threading.local):
     def end(self) -> None:
         """Share no more; a read under way keeps the snapshot to its own end."""
         self.wanted = False
+        self.answers.clear()
         if self._readers == 0 and self._connection is not None:
             connection, self._connection = self._connection, None
             connection.close()
