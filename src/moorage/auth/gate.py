@@ -25,7 +25,7 @@ from moorage.storage import identities
 
 if TYPE_CHECKING:
     from moorage.storage.database import Database
-    from moorage.storage.identities import PolicyText, UserPolicies
+    from moorage.storage.identities import BoundPolicies, PolicyText
 
 # Principals whose compiled policies are kept (design.md section 8), and documents parsed.
 KEPT_PRINCIPALS = 5_000
@@ -189,7 +189,7 @@ def _compiled(connection: Connection, principal: Principal) -> PolicySet:
     return PolicySet() if found is None else _policy_set(found)
 
 
-def _policy_set(found: UserPolicies) -> PolicySet:
+def _policy_set(found: BoundPolicies) -> PolicySet:
     boundary = None if found.boundary is None else _named(found.boundary)
     return PolicySet(tuple(_named(policy) for policy in found.identity), boundary)
 

@@ -16,6 +16,8 @@ Entropy = Callable[[int], bytes]
 
 USER = "AIDA"
 GROUP = "AGPA"
+ROLE = "AROA"
+INSTANCE_PROFILE = "AIPA"
 POLICY = "ANPA"
 LONG_TERM_KEY = "AKIA"
 TEMPORARY_KEY = "ASIA"

@@ -22,9 +22,11 @@ from moorage.storage import (
     groups,
     identity_tags,
     policies,
+    roles,
     tables,
     users,
 )
+from moorage.storage.roles import RoleRow
 from moorage.storage.users import UserRow
 
 if TYPE_CHECKING:
@@ -61,8 +63,8 @@ class PolicyText:
 
 
 @dataclass(frozen=True, slots=True)
-class UserPolicies:
-    """All policies that bind one user."""
+class BoundPolicies:
+    """All policies that bind one user or role."""
 
     identity: tuple[PolicyText, ...]
     boundary: PolicyText | None
@@ -116,7 +118,7 @@ def revision(connection: Connection, account_id: str) -> int | None:
     return connection.execute(_REVISION, {"account_id": account_id}).scalar_one_or_none()
 
 
-def policies_of(connection: Connection, partition: str, user_id: str) -> UserPolicies | None:
+def policies_of(connection: Connection, partition: str, user_id: str) -> BoundPolicies | None:
     """Return every policy that binds a user, groups' included; None when the user is gone."""
     user = users.by_id(connection, user_id)
     if user is None:
@@ -124,7 +126,19 @@ def policies_of(connection: Connection, partition: str, user_id: str) -> UserPol
     texts = _texts_of(connection, partition, user.account_id, user_id, f"user {user.name}")
     for group in groups.of_user(connection, user_id):
         texts += _texts_of(connection, partition, user.account_id, group.group_id, f"group {group.name}")
-    return UserPolicies(tuple(texts), _boundary(connection, partition, user))
+    return BoundPolicies(tuple(texts), _boundary(connection, partition, user))
+
+
+def role_policies(connection: Connection, partition: str, role_id: str) -> BoundPolicies | None:
+    """Return every policy that binds a role's sessions; None when the role is gone.
+
+    The trust policy is not among them: it says who may assume the role.
+    """
+    role = roles.by_id(connection, role_id)
+    if role is None:
+        return None
+    texts = _texts_of(connection, partition, role.account_id, role_id, f"role {role.name}")
+    return BoundPolicies(tuple(texts), _boundary(connection, partition, role))
 
 
 def _texts_of(
@@ -142,12 +156,12 @@ def _texts_of(
     return texts
 
 
-def _boundary(connection: Connection, partition: str, user: UserRow) -> PolicyText | None:
-    if user.boundary_arn is None:
+def _boundary(connection: Connection, partition: str, bound: UserRow | RoleRow) -> PolicyText | None:
+    if bound.boundary_arn is None:
         return None
-    text = managed_document(connection, partition, user.account_id, user.boundary_arn)
+    text = managed_document(connection, partition, bound.account_id, bound.boundary_arn)
     # A boundary that is gone bounds everything away.
-    return PolicyText(user.boundary_arn, text if text is not None else _NOTHING)
+    return PolicyText(bound.boundary_arn, text if text is not None else _NOTHING)
 
 
 _NOTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}'
@@ -165,6 +179,6 @@ def managed_document(connection: Connection, partition: str, account_id: str, ar
     return None if version is None else version.document
 
 
-def tags_of(connection: Connection, user_id: str) -> dict[str, str]:
-    """Return a user's tags."""
-    return identity_tags.of(connection, user_id)
+def tags_of(connection: Connection, owner_id: str) -> dict[str, str]:
+    """Return the tags of a user or role."""
+    return identity_tags.of(connection, owner_id)
