@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from moorage.core.faults import Fault
@@ -30,6 +30,12 @@ def names(database: Database) -> list[str]:
 
 def test_a_write_that_ends_well_is_kept(database: Database) -> None:
     put(database, "a")
+    assert names(database) == ["a"]
+
+
+def test_a_write_that_need_not_be_durable_is_seen_by_all_at_once(database: Database) -> None:
+    with database.write(durable=False) as connection:
+        connection.execute(insert(FACTS).values(name="a", value="1"))
     assert names(database) == ["a"]
 
 
@@ -84,6 +90,26 @@ def test_a_write_is_seen_by_the_reads_after_it_though_they_shared_a_snapshot(dat
         assert names(database) == ["a"]
         put(database, "b")
         assert names(database) == ["a", "b"]
+
+
+def test_a_question_is_asked_once_in_a_shared_snapshot_and_anew_after_a_write(database: Database) -> None:
+    asked: list[str] = []
+
+    def count(connection: Connection, prefix: str) -> int:
+        asked.append(prefix)
+        return len(connection.execute(select(FACTS.c.name).where(FACTS.c.name.startswith(prefix))).all())
+
+    assert (database.ask(count, "a"), database.ask(count, "a")) == (0, 0)
+    assert asked == ["a", "a"]  # alone, each read sees what is newest
+    with database.one_snapshot():
+        assert (database.ask(count, "a"), database.ask(count, "b"), database.ask(count, "a")) == (0, 0, 0)
+        assert asked == ["a", "a", "a", "b"]
+        database.told(7, count, "c")
+        assert database.ask(count, "c") == 7
+        put(database, "a")
+        assert (database.ask(count, "a"), database.ask(count, "c")) == (1, 0)
+    database.told(7, count, "c")
+    assert database.ask(count, "c") == 0
 
 
 def test_a_read_around_a_write_keeps_its_snapshot(database: Database) -> None:

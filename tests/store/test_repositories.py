@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert, select, update
 
 from moorage.auth.gate import Gate
 from moorage.core.arn import iam_arn
@@ -19,11 +19,12 @@ from moorage.crypto.root_key import RootKey
 from moorage.keys.keyring import Keyring
 from moorage.repos.cache import WorkingCache
 from moorage.repos.repositories import Repositories
-from moorage.storage import accounts, grace, ref_conflicts
+from moorage.storage import accounts, grace, identities, kms_keys, ref_conflicts, standing, tables
 from moorage.storage import repositories as rows
 from moorage.storage.blobs import MemoryBlobs
 from moorage.storage.database import Database
 from moorage.storage.repositories import RefChange
+from moorage.storage.standing import Standing
 
 ACCOUNT = "123456789012"
 ROOT = Principal("root", iam_arn("aws", ACCOUNT, "root"), ACCOUNT, "aws", ACCOUNT)
@@ -181,3 +182,43 @@ def test_refs_in_the_way_are_the_same_asked_for_one_by_one_and_all_at_once(
         b"refs/heads/b/" + name for name in (b"c", b"c-d", b"c.d", b"e/f", b"e/g")
     }
     assert single[b"refs/heads/a/x/y"] == {b"refs/heads/a"}
+
+
+def test_how_things_stand_is_read_whole_by_one_question(repositories: Repositories) -> None:
+    database = repositories.database
+    found = repositories.find(ACCOUNT, "us-east-2", "Demo")
+    assert found is not None
+    repositories.tag(CALLER, found[0], {"team": "blue", "empty": "", "a b": "c=d:e"}, limit=50)
+    with database.read() as connection:
+        whole = standing.read(connection, ACCOUNT, "us-east-2", "Demo")
+        row = rows.find(connection, ACCOUNT, "us-east-2", "Demo")
+        assert row is not None
+        assert (whole.row, whole.tags) == (row, rows.tags(connection, row.repository_id))
+        assert whole.key == kms_keys.find(connection, row.kms_key_id)
+        assert whole.revision == identities.revision(connection, ACCOUNT)
+        assert whole.aliases == ()  # the managed key's only one needs no asking
+
+
+def test_the_aliases_of_a_customers_key_come_along(repositories: Repositories) -> None:
+    database = repositories.database
+    with database.write() as connection:
+        connection.execute(update(tables.kms_keys).values(manager="CUSTOMER"))
+        key_id = connection.execute(select(tables.kms_keys.c.key_id)).scalar_one()
+        more = {"account_id": ACCOUNT, "region": "us-east-2", "alias": "alias/mine", "key_id": key_id}
+        connection.execute(insert(tables.kms_aliases).values(more))
+    with database.read() as connection:
+        whole = standing.read(connection, ACCOUNT, "us-east-2", "Demo")
+    assert whole.aliases == ("alias/aws/codecommit", "alias/mine")
+
+
+def test_where_no_repository_or_no_open_account_is_that_is_how_things_stand(
+    repositories: Repositories,
+) -> None:
+    database = repositories.database
+    with database.write() as connection:
+        revision = identities.revision(connection, ACCOUNT)
+        assert standing.read(connection, ACCOUNT, "us-east-2", "demo") == Standing(revision)
+        assert standing.read(connection, ACCOUNT, "us-east-1", "Demo") == Standing(revision)
+        assert standing.read(connection, "0" * 12, "us-east-2", "Demo") == Standing(None)
+        accounts.close(connection, ACCOUNT)
+        assert standing.read(connection, ACCOUNT, "us-east-2", "Demo").revision is None
