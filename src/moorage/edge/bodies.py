@@ -6,6 +6,7 @@ import contextlib
 import zlib
 from collections.abc import AsyncIterator, Iterator
 
+import anyio
 import anyio.from_thread
 from starlette.types import Receive, Scope
 
@@ -127,13 +128,18 @@ class ThreadBody:
 
     def __init__(self, body: AsyncIterator[bytes]) -> None:
         self._body = body
+        # Set once the thread has read all of it: from then on it asks the client for nothing more.
+        self.ended = anyio.Event()
 
     def __iter__(self) -> Iterator[bytes]:
         while (piece := anyio.from_thread.run(self._next)) is not None:
             yield piece
 
     async def _next(self) -> bytes | None:
-        return await anext(self._body, None)
+        piece = await anext(self._body, None)
+        if piece is None:
+            self.ended.set()
+        return piece
 
     async def drain(self, limit_bytes: int) -> None:
         """Read and drop what is left, up to a bound: git only listens once it has sent everything.

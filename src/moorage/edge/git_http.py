@@ -25,6 +25,7 @@ from moorage.edge.git_entrance import Entered, GitEntrance, Visitor
 from moorage.edge.git_request import RECEIVE_PACK, UPLOAD_PACK, GitRequest
 from moorage.edge.threads import Threads
 from moorage.git import advertise, fetch_request, pkt_line, receive_pack
+from moorage.git.cancellation import Cancellation
 from moorage.repos.push import Push
 from moorage.storage.database import OutcomeUnknown
 
@@ -197,16 +198,31 @@ class GitDoor:
     # --- push --------------------------------------------------------------------------------
 
     async def _pushed(self, visitor: Visitor, exchange: Exchange) -> Response:
+        """Take a push; end it where its client goes away before its commit begins."""
         body = bodies.ThreadBody(bodies.unpacked(exchange.scope, exchange.receive))
-        try:
-            response = await self.long_threads.run(lambda: self._push_answer(visitor, body))
-        finally:
-            with anyio.CancelScope(shield=True):
-                await body.drain(DRAIN_BYTES)
+        cancellation = Cancellation()
+        async with anyio.create_task_group() as group:
+            group.start_soon(_cancel_without_client, exchange.receive, body, cancellation)
+            try:
+                response = await self._push_answered(visitor, body, cancellation)
+            except Exception as failure:  # noqa: BLE001 -- out of the group it would be wrapped
+                response = failure
+            group.cancel_scope.cancel()
+        if isinstance(response, Exception):
+            raise response
         crash_points.passing("reported")
         return response
 
-    def _push_answer(self, visitor: Visitor, body: bodies.ThreadBody) -> Response:
+    async def _push_answered(
+        self, visitor: Visitor, body: bodies.ThreadBody, cancellation: Cancellation
+    ) -> Response | Exception:
+        try:
+            return await self.long_threads.run(lambda: self._push_answer(visitor, body, cancellation))
+        finally:
+            with anyio.CancelScope(shield=True):
+                await body.drain(DRAIN_BYTES)
+
+    def _push_answer(self, visitor: Visitor, body: bodies.ThreadBody, cancellation: Cancellation) -> Response:
         reader = pkt_line.Chunks(body)
         try:
             push = receive_pack.parse_commands(reader)
@@ -216,7 +232,7 @@ class GitDoor:
             entered = self.entrance.enter(visitor)
             if not push.updates:
                 return git_answers.answer(b"", RECEIVE_PACK, "result")
-            return self._push_report(entered, push, reader)
+            return self._push_report(entered, push, reader, cancellation)
         except OutcomeUnknown:
             raise  # a report would claim what nobody knows
         except Fault as fault:
@@ -225,7 +241,11 @@ class GitDoor:
             return git_answers.push_refusal(fault, push)
 
     def _push_report(
-        self, entered: Entered, push: receive_pack.PushRequest, reader: pkt_line.Chunks
+        self,
+        entered: Entered,
+        push: receive_pack.PushRequest,
+        reader: pkt_line.Chunks,
+        cancellation: Cancellation,
     ) -> Response:
         work = Push(
             self.publisher,
@@ -234,6 +254,7 @@ class GitDoor:
             entered.access.opened,
             entered.access.context,
             entered.visitor.identity.signature_hash,
+            cancellation,
         )
         refused = work.run(push, reader.remaining()).refused
         results = [receive_pack.RefResult(update.name, refused.get(update.name)) for update in push.updates]
@@ -249,3 +270,12 @@ async def _watch(receive: Receive, scope: anyio.CancelScope, stream: Stream) -> 
         pass
     stream.stop()  # a thread that waits for git's next word cannot be cancelled
     scope.cancel()
+
+
+async def _cancel_without_client(
+    receive: Receive, body: bodies.ThreadBody, cancellation: Cancellation
+) -> None:
+    await body.ended.wait()  # until then the thread itself asks, and hears of it
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    cancellation.cancel()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Final, cast
 
 from moorage.git import children, environment
+from moorage.git.cancellation import Cancellation
 from moorage.git.children import MEGABYTE, Child, Limits
 from moorage.git.conversation import converse, pieces_of
 from moorage.git.environment import MIN_ALLOCATION_BYTES, Place
@@ -189,18 +190,28 @@ def spawn(
 
 
 def lines(
-    name: str, *options: str, at: Place | Path, limits: Limits, allocation_bytes: int
+    name: str,
+    *options: str,
+    at: Place | Path,
+    limits: Limits,
+    allocation_bytes: int,
+    cancellation: Cancellation | None = None,
 ) -> Iterator[bytes]:
     """Run a command without input and yield its output line by line, whatever its size.
 
-    Raises ChildFailed at the end where the command failed.
+    Raises ChildFailed at the end where the command failed, Cancelled where its client left.
     """
-    with spawn(name, *options, at=at, limits=limits, allocation_bytes=allocation_bytes) as child:
+    cancellation = cancellation or Cancellation()
+    with (
+        spawn(name, *options, at=at, limits=limits, allocation_bytes=allocation_bytes) as child,
+        cancellation.ending(child),
+    ):
         assert child.stdin is not None
         assert child.stdout is not None
         child.stdin.close()
         with open(child.stdout.fileno(), "rb", closefd=False) as output:
-            yield from output
+            # One that was ended may leave off in the middle of a line.
+            yield from (line for line in output if line.endswith(b"\n"))
         returncode = child.wait()
         stopped = _stopped_by(child, returncode, limits, overflowed=False)
         finished = Finished(returncode, b"", child.complaint(), stopped)
@@ -226,24 +237,30 @@ def run(
     allocation_bytes: int = MIN_ALLOCATION_BYTES,
     configuration: Iterable[tuple[str, str]] = (),
     protocol: str | None = None,
+    cancellation: Cancellation | None = None,
 ) -> Finished:
     """Run a command of the table to its end and return what it said.
 
-    An exception out of the `stdin` iterator ends the child and is raised here.
+    An exception out of the `stdin` iterator ends the child and is raised here. Raises Cancelled
+    where the client that it ran for has left.
     """
     file = cast("IO[bytes]", stdin) if hasattr(stdin, "fileno") else None
     limits = limits or TABLE[name].limits
-    with spawn(
-        name,
-        *options,
-        operands=operands,
-        at=at,
-        stdin=file,
-        limits=limits,
-        allocation_bytes=allocation_bytes,
-        configuration=configuration,
-        protocol=protocol,
-    ) as child:
+    cancellation = cancellation or Cancellation()
+    with (
+        spawn(
+            name,
+            *options,
+            operands=operands,
+            at=at,
+            stdin=file,
+            limits=limits,
+            allocation_bytes=allocation_bytes,
+            configuration=configuration,
+            protocol=protocol,
+        ) as child,
+        cancellation.ending(child),
+    ):
         pieces = iter(()) if file is not None else pieces_of(stdin)
         stdout, overflowed = converse(child, pieces, limits.output_bytes)
         returncode = child.wait()

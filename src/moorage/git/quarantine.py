@@ -18,6 +18,7 @@ from typing import IO, Final, Self, cast
 from moorage.core.faults import VALIDATION_ERROR, Fault, unavailable
 from moorage.core.names import ObjectId
 from moorage.git import commands, complaints, fsck_tolerance, small_packs
+from moorage.git.cancellation import Cancellation
 from moorage.git.commands import TABLE, Finished, Limits, Place
 from moorage.git.environment import MEGABYTE, MIN_ALLOCATION_BYTES, allocation_limit
 from moorage.git.packs import EMPTY_PACK, Received, declared_objects, describe
@@ -47,10 +48,19 @@ class Quarantine:
 
     `folder` holds the quarantines (same file system as the cache, so that packs move by a link);
     `objects` is the object folder of the repository pushed to, read and never written.
-    `largest_live_bytes` is the size of that repository's largest object.
+    `largest_live_bytes` is the size of that repository's largest object. Once `cancellation` is
+    called on, no child runs and every method that needs one raises Cancelled.
     """
 
-    def __init__(self, folder: Path, objects: Path, *, largest_live_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        objects: Path,
+        *,
+        largest_live_bytes: int = 0,
+        cancellation: Cancellation | None = None,
+    ) -> None:
+        self.cancellation = cancellation or Cancellation()
         self._parent = folder
         self._objects = objects
         self._largest_live_bytes = largest_live_bytes
@@ -157,6 +167,7 @@ class Quarantine:
                 at=place,
                 limits=replace(TABLE["cat-file"].limits, cpu_seconds=self._seconds),
                 allocation_bytes=self._allocation_bytes,
+                cancellation=self.cancellation,
             ):
                 largest = max(largest, _require_size(line, limits))
         except commands.ChildFailed as failure:
@@ -255,6 +266,7 @@ class Quarantine:
         configuration: Iterable[tuple[str, str]] = (),
         limits: Limits | None = None,
     ) -> Finished:
+        self.cancellation.check()
         return commands.run(
             name,
             *options,
@@ -264,6 +276,7 @@ class Quarantine:
             configuration=configuration,
             limits=limits,
             allocation_bytes=self._allocation_bytes,
+            cancellation=self.cancellation,
         )
 
 

@@ -11,7 +11,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -21,6 +21,7 @@ from moorage.core.faults import Fault, unavailable
 from moorage.core.names import ZERO_ID, ObjectId, RefName
 from moorage.core.principal import Caller
 from moorage.core.room import room_for
+from moorage.git.cancellation import Cancellation, Cancelled
 from moorage.repos import sealed_packs
 from moorage.repos.commit import SWEEP_GRACE_MS, Attempt, PacksRetired, RefsMoved, commit
 from moorage.repos.opened import Opener, OpenRepository
@@ -59,6 +60,8 @@ class Proposal:
     # The objects that are new, and the quarantine that holds them; None when there are none.
     received: Received | None = None
     quarantine: Quarantine | None = None
+    # Looked at until the commit begins; what is committed is committed, whoever still listens.
+    cancellation: Cancellation = field(default_factory=Cancellation)
 
 
 class Publisher:
@@ -110,6 +113,7 @@ class Publisher:
 
         Raises:
             Fault: nothing was stored: the repository is gone, the store is busy, the push too old.
+            Cancelled: nothing was stored: the client went away before the commit began.
         """
         refused: dict[bytes, str] = {}
         for _ in range(_ATTEMPTS):
@@ -132,6 +136,7 @@ class Publisher:
 
     def _attempt(self, opened: OpenRepository, proposal: Proposal) -> None:
         push_id = str(uuid.uuid4())
+        proposal.cancellation.check()
         sealed = self._stored(opened, proposal, push_id)
         attempt = Attempt(
             proposal.caller,
@@ -145,12 +150,13 @@ class Publisher:
             proposal.signature_hash,
         )
         try:
+            proposal.cancellation.check()
             commit(self.database, attempt, sweep_grace_ms=self.sweep_grace_ms)
         except OutcomeUnknown as unknown:
             if not self._was_committed(opened, push_id, unknown):
                 self._discard(opened, sealed)
                 raise unavailable("The database failed; nothing was stored. Push again.") from unknown
-        except (Fault, RefsMoved, PacksRetired):
+        except (Fault, RefsMoved, PacksRetired, Cancelled):
             self._discard(opened, sealed)
             raise
         self._adopt(opened, attempt)
@@ -164,6 +170,7 @@ class Publisher:
                 proposal.received, repository_id=repository_id, push_id=push_id, data_key=opened.data_key
             )
         crash_points.passing("sealed")
+        proposal.cancellation.check()
         sealed_packs.store(self.blobs, sealed, repository_id)
         crash_points.passing("stored")
         return sealed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from moorage.core import crash_points
 from moorage.core.faults import Fault
 from moorage.core.names import ZERO_ID, ObjectId
 from moorage.core.principal import Caller
+from moorage.git.cancellation import Cancellation
 from moorage.git.quarantine import Quarantine, ReceiveLimits
 from moorage.repos import push_rules
 from moorage.repos.access import PUSH
@@ -48,6 +49,8 @@ class Push:
     # Context keys for policies: the repository's tags.
     context: Mapping[str, tuple[str, ...]]
     signature_hash: str | None = None
+    # Called on when the client has gone: nothing is stored then, unless the commit began before.
+    cancellation: Cancellation = field(default_factory=Cancellation)
 
     def run(
         self, request: PushRequest, pack: Iterator[bytes], limits: ReceiveLimits | None = None
@@ -59,6 +62,7 @@ class Push:
 
         Raises:
             Fault: the push as a whole could not be taken; nothing moved.
+            Cancelled: its client has gone; nothing moved.
         """
         started_at_ms = self.publisher.started()
         refused = push_rules.refusals(request.updates, self.opened.snapshot, self._authorize())
@@ -97,6 +101,7 @@ class Push:
                     signature_hash=self.signature_hash,
                     received=received,
                     quarantine=quarantine,
+                    cancellation=self.cancellation,
                 ),
             )
         return PushOutcome(refused)
@@ -119,6 +124,7 @@ class Push:
             self.opened.cache.quarantine,
             path / "objects",
             largest_live_bytes=self.opened.snapshot.largest_object_bytes,
+            cancellation=self.cancellation,
         )
 
     def _received(

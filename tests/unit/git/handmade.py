@@ -111,3 +111,15 @@ def a_tree(*entries: tuple[str, bytes, ObjectId]) -> bytes:
     return b"".join(
         f"{mode} ".encode() + name + b"\0" + bytes.fromhex(target) for mode, name, target in entries
     )
+
+
+def a_slow_pack(*objects: tuple[str, bytes], blobs: int, blob_bytes: int) -> bytes:
+    """Return a small pack that takes long to index: besides `objects`, large and very even blobs."""
+    even = zlib.compressobj()
+    packed = even.compress(b"\0" * blob_bytes)
+    entries = [_entry(_KINDS[kind], content) for kind, content in objects]
+    for number in range(blobs):
+        last = even.copy()
+        content = packed + last.compress(struct.pack(">I", number)) + last.flush()
+        entries.append(entry_header(_KINDS["blob"], blob_bytes + 4) + content)
+    return sealed(b"PACK" + struct.pack(">II", 2, len(entries)) + b"".join(entries))
