@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
+    Integer,
     LargeBinary,
     PrimaryKeyConstraint,
     String,
@@ -25,6 +26,7 @@ login_profiles = Table(
     account(),
     Column("password_hash", String(256), nullable=False),  # argon2id, in its PHC form
     Column("reset_required", Boolean, nullable=False),
+    Column("max_session_seconds", Integer),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("changed_at_ms", BigInteger, nullable=False),
 )
@@ -58,6 +60,9 @@ mfa_devices = Table(
     Column("owner_id", String(32), index=True),
     Column("enabled_at_ms", BigInteger),
     Column("last_step", BigInteger, nullable=False),  # TOTP time step used last: none is good twice
+    Column("drift_steps", Integer, nullable=False),  # how far its clock was ahead at the last resync
+    Column("failures", Integer, nullable=False),  # wrong codes since the last right one
+    Column("failed_at_ms", BigInteger),
     Column("created_at_ms", BigInteger, nullable=False),
     UniqueConstraint("account_id", "name"),
 )

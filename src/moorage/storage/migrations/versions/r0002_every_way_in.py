@@ -57,6 +57,7 @@ login_profiles = Table(
     _account(),
     Column("password_hash", String(256), nullable=False),  # argon2id, in its PHC form
     Column("reset_required", Boolean, nullable=False),
+    Column("max_session_seconds", Integer),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("changed_at_ms", BigInteger, nullable=False),
 )
@@ -90,6 +91,9 @@ mfa_devices = Table(
     Column("owner_id", String(32), index=True),
     Column("enabled_at_ms", BigInteger),
     Column("last_step", BigInteger, nullable=False),  # TOTP time step used last: none is good twice
+    Column("drift_steps", Integer, nullable=False),  # how far its clock was ahead at the last resync
+    Column("failures", Integer, nullable=False),  # wrong codes since the last right one
+    Column("failed_at_ms", BigInteger),
     Column("created_at_ms", BigInteger, nullable=False),
     UniqueConstraint("account_id", "name"),
 )
@@ -252,6 +256,7 @@ def upgrade() -> None:
         Column("material_version", Integer, nullable=False, server_default="0"),
         Column("rotation_days", Integer),
         Column("rotated_at_ms", BigInteger),
+        Column("rotate_at_ms", BigInteger),
         Column("deletion_at_ms", BigInteger),
     ):
         op.add_column("kms_keys", column)
@@ -284,6 +289,7 @@ _ADDED = {
         "material_version",
         "rotation_days",
         "rotated_at_ms",
+        "rotate_at_ms",
         "deletion_at_ms",
     ),
 }
