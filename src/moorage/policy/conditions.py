@@ -18,12 +18,14 @@ _IF_EXISTS = "IfExists"
 
 
 class Condition:
-    """Holds or does not hold for the context of a request."""
+    """Holds or does not hold for the context of a request. `operator` and `key` are as written."""
 
-    __slots__ = ("_if_absent", "_key", "_negated", "_quantifier", "_test")
+    __slots__ = ("_if_absent", "_key", "_negated", "_quantifier", "_test", "key", "operator")
 
     def __init__(self, shape: tuple[Quantifier, Operator, bool], key: str, test: Test) -> None:
         quantifier, operator, if_exists = shape
+        self.key = key
+        self.operator = f"{quantifier}{operator.name}{_IF_EXISTS if if_exists else ''}"
         self._key = key.lower()
         self._test = test
         self._negated = operator.negated
@@ -50,9 +52,11 @@ class Condition:
 class NullCondition:
     """The operator Null: asks whether the request has a key at all."""
 
-    __slots__ = ("_key", "_wanted")
+    __slots__ = ("_key", "_wanted", "key", "operator")
 
     def __init__(self, key: str, operands: Sequence[str]) -> None:
+        self.key = key
+        self.operator = _NULL
         self._key = key.lower()
         # The answers to "is it absent?" that are accepted.
         self._wanted = [_absence(operand) for operand in operands]

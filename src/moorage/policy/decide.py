@@ -24,10 +24,10 @@ class _Match:
 class _Question:
     """An access, prepared once for all the statements it is put to."""
 
-    __slots__ = ("_action", "_bounded", "_keys", "_names", "_parts", "_resource")
+    __slots__ = ("_bounded", "_keys", "_names", "_parts", "_resource", "action")
 
     def __init__(self, access: Access, *, bounded: bool) -> None:
-        self._action = access.action.lower()
+        self.action = access.action.lower()
         self._resource = access.resource
         self._parts = split_arn(access.resource)
         self._keys = _lower_names(access.context)
@@ -35,7 +35,7 @@ class _Question:
         self._bounded = bounded
 
     def covered_by(self, statement: Statement) -> bool:
-        return statement.covers(self._action, self._resource, self._parts, self._keys)
+        return statement.covers(self._resource, self._parts, self._keys)
 
     def named_by(self, statement: Statement) -> Grant:
         """Tell how directly a statement of a resource policy is about the caller."""
@@ -71,7 +71,7 @@ class _Findings:
 def _look(layer: Layer, policies: Iterable[NamedPolicy], question: _Question) -> _Findings:
     allow: _Match | None = None
     for policy in policies:
-        for statement in policy.document.statements:
+        for statement in policy.document.about(question.action):
             denies = statement.effect == "Deny"
             if (denies or allow is None) and question.covered_by(statement):
                 if denies:
@@ -85,7 +85,7 @@ def _look_at_resource(policy: NamedPolicy | None, question: _Question) -> _Findi
         return _Findings("resource-based policy")
     layer: Layer = "role trust policy" if policy.document.kind == "trust" else "resource-based policy"
     best = _Findings(layer)
-    for statement in policy.document.statements:
+    for statement in policy.document.about(question.action):
         named = question.named_by(statement)
         denies = statement.effect == "Deny" and named is not Grant.NONE
         if (denies or named > best.grant) and question.covered_by(statement):

@@ -32,19 +32,31 @@ class Statement:
     not_resource: bool
     principals: PrincipalPattern | None = field(repr=False)
     conditions: tuple[Condition | NullCondition, ...] = field(repr=False)
+    # Every condition key that its conditions and variables ask for, as written.
+    context_keys: tuple[str, ...] = field(default=(), repr=False)
 
-    def covers(self, action: str, resource: str, parts: Sequence[str] | None, keys: Keys) -> bool:
-        """Tell whether the statement is about a request, whoever makes it.
+    def is_about(self, action: str) -> bool:
+        """Tell whether the statement can be about an action, given in lower case."""
+        return self.actions.matches(action) is not self.not_action
 
-        `action` is in lower case, `parts` is split_arn(resource), `keys` has lower-case names.
-        A variable without value matches nothing, in Resource and in NotResource alike.
+    def fits(self, resource: str, parts: Sequence[str] | None, keys: Keys) -> bool | None:
+        """Tell whether a resource is meant; None where a variable without value leaves it open.
+
+        `parts` is split_arn(resource), `keys` has lower-case names.
         """
-        if self.actions.matches(action) is self.not_action:
+        if self.resources is None:
+            return True
+        fits = self.resources.matches(resource, parts, keys)
+        return None if fits is None else fits is not self.not_resource
+
+    def covers(self, resource: str, parts: Sequence[str] | None, keys: Keys) -> bool:
+        """Tell whether a statement that is about a request's action is about the request.
+
+        The arguments are those of `fits`. A variable without value matches nothing, in Resource and
+        in NotResource alike.
+        """
+        if not self.fits(resource, parts, keys):
             return False
-        if self.resources is not None:
-            fits = self.resources.matches(resource, parts, keys)
-            if fits is None or fits is self.not_resource:
-                return False
         return all(condition.holds(keys) for condition in self.conditions)
 
     def mentions(self, service_prefix: str) -> bool:
@@ -52,6 +64,10 @@ class Statement:
         if self.not_action:
             return not (self.actions.everything or self.actions.prefixes.get(service_prefix, False))
         return self.actions.everything or service_prefix in self.actions.prefixes
+
+
+# Actions whose statements a document keeps at hand. There are fewer that anyone really asks for.
+_KEPT_ACTIONS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +78,23 @@ class Document:
     version: str
     statements: tuple[Statement, ...]
     policy_id: str = ""
+    text: str = field(default="", repr=False, compare=False)
+    _about: dict[str, tuple[Statement, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def about(self, action: str) -> tuple[Statement, ...]:
+        """Return the statements that can be about an action, given in lower case.
+
+        Found once for each action and kept: of a large policy few statements are about any one.
+        """
+        found = self._about.get(action)
+        if found is None:
+            found = tuple(statement for statement in self.statements if statement.is_about(action))
+            if len(self._about) >= _KEPT_ACTIONS:
+                self._about.clear()
+            self._about[action] = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from moorage.policy.document import Document, PolicyKind, Statement
 from moorage.policy.errors import PolicyError, quote
 from moorage.policy.patterns import ActionPattern, ResourcePattern
 from moorage.policy.principals import PrincipalPattern, read_principal
-from moorage.policy.templates import Template, read_template
+from moorage.policy.templates import Template, keys_in, read_template
 
 _VARIABLES_SINCE = "2012-10-17"
 _FIRST_VERSION = "2008-10-17"
@@ -102,7 +102,7 @@ def parse(text: str, kind: PolicyKind) -> Document:
         raise PolicyError("Statement is missing: a policy needs at least one statement.")
     reader = _Reader(kind, variables=version == _VARIABLES_SINCE)
     compiled = [reader.statement(index, each) for index, each in enumerate(statements, start=1)]
-    return Document(kind, str(version), tuple(compiled), policy_id)
+    return Document(kind, str(version), tuple(compiled), policy_id, text)
 
 
 def _is_text(value: object) -> TypeGuard[str]:
@@ -138,6 +138,7 @@ class _Reader:
 
     def statement(self, index: int, value: object) -> Statement:
         self._place = f"Statement {index}"
+        self._keys: dict[str, None] = {}
         element = _element(value, self._place, _STATEMENT_ELEMENTS)
         sid = self._sid(element)
         effect = element.get("Effect")
@@ -155,6 +156,7 @@ class _Reader:
             not_resource=not_resource,
             principals=self._principals(element),
             conditions=self._conditions(element),
+            context_keys=tuple(self._keys),
         )
 
     def _error(self, message: str) -> PolicyError:
@@ -214,9 +216,11 @@ class _Reader:
         if resource.strip("*") and not resource.startswith("arn:"):
             raise self._error(f'Resource {quote(resource)} must be an ARN or "*".')
         try:
-            return read_template(resource, variables=self._variables, wildcards=True)
+            template = read_template(resource, variables=self._variables, wildcards=True)
         except PolicyError as error:
             raise self._error(f"Resource {quote(resource)}: {error.message}") from None
+        self._keys.update(dict.fromkeys(keys_in(template)))
+        return template
 
     def _principals(self, element: _Object) -> PrincipalPattern | None:
         written = [name for name in ("Principal", "NotPrincipal") if name in element]
@@ -259,7 +263,17 @@ class _Reader:
                 built += build_conditions(operator, operands, variables=self._variables)
             except PolicyError as error:
                 raise PolicyError(f"{place}: {error.message}") from None
+            self._note_keys(operands)
         return tuple(built)
+
+    def _note_keys(self, operands: dict[str, list[str]]) -> None:
+        self._keys.update(dict.fromkeys(operands))
+        if self._variables:
+            # Also in values that take none, as numbers, but those have been refused by now.
+            every = (value for values in operands.values() for value in values if "${" in value)
+            for value in every:
+                template = read_template(value, variables=True, wildcards=False)
+                self._keys.update(dict.fromkeys(keys_in(template)))
 
     def _operands(self, operator: str, key: str, value: object) -> list[str]:
         return [

@@ -7,8 +7,8 @@ a user who is named `*` gains nothing by it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from moorage.policy.errors import PolicyError, quote
@@ -23,10 +23,11 @@ _SPECIAL = re.compile(r"[*?$]")
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A place to be filled from the request; `key` is in lower case."""
+    """A place to be filled from the request; `key` is in lower case, `written` as the policy has it."""
 
     key: str
     default: str | None = None
+    written: str = field(default="", compare=False)
 
 
 Template = tuple[str | Wild | Variable, ...]
@@ -89,20 +90,26 @@ def _variable(inside: str) -> str | Variable:
     if inside in _ESCAPES:
         return inside
     name, comma, rest = inside.partition(",")
-    key = name.strip().lower()
+    written = name.strip()
+    key = written.lower()
     if ":" not in key:
         raise PolicyError(
             f"${{{inside}}} is no policy variable; name a condition key with its service, as "
             "${aws:username}."
         )
     if not comma:
-        return Variable(key)
+        return Variable(key, written=written)
     default = rest.strip()
     if len(default) < 2 or default[0] != "'" or default[-1] != "'" or "'" in default[1:-1]:
         raise PolicyError(
             f"the default in ${{{inside}}} must stand in single quotes, as ${{aws:username, 'nobody'}}."
         )
-    return Variable(key, default[1:-1])
+    return Variable(key, default[1:-1], written)
+
+
+def keys_in(template: Template) -> Iterator[str]:
+    """Yield the names of the condition keys that a template is filled from, as they are written."""
+    return (piece.written for piece in template if isinstance(piece, Variable))
 
 
 def is_fixed(template: Template) -> bool:
