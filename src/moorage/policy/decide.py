@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from moorage.core.principal import Principal
 from moorage.policy.access import Access, Decision, Layer, Reason
+from moorage.policy.conditions import Condition, NullCondition
 from moorage.policy.document import NamedPolicy, PolicySet, Statement
 from moorage.policy.patterns import split_arn
 from moorage.policy.principals import Grant, Names, Outsider, names_of
@@ -21,7 +22,7 @@ class _Match:
     statement: Statement
 
 
-class _Question:
+class Question:
     """An access, prepared once for all the statements it is put to."""
 
     __slots__ = ("_bounded", "_keys", "_names", "_parts", "_resource", "action")
@@ -36,6 +37,18 @@ class _Question:
 
     def covered_by(self, statement: Statement) -> bool:
         return statement.covers(self._resource, self._parts, self._keys)
+
+    def fits(self, statement: Statement) -> bool | None:
+        """Tell whether a statement means the resource; None where a variable of it has no value."""
+        return statement.fits(self._resource, self._parts, self._keys)
+
+    def unmet(self, statement: Statement) -> tuple[Condition | NullCondition, ...]:
+        """Return the conditions of a statement that do not hold."""
+        return tuple(each for each in statement.conditions if not each.holds(self._keys))
+
+    def missing(self, statement: Statement) -> tuple[str, ...]:
+        """Return the condition keys that a statement asks for and the request has not."""
+        return tuple(key for key in statement.context_keys if not self._keys.get(key.lower()))
 
     def named_by(self, statement: Statement) -> Grant:
         """Tell how directly a statement of a resource policy is about the caller."""
@@ -68,7 +81,7 @@ class _Findings:
     grant: Grant = Grant.NONE
 
 
-def _look(layer: Layer, policies: Iterable[NamedPolicy], question: _Question) -> _Findings:
+def _look(layer: Layer, policies: Iterable[NamedPolicy], question: Question) -> _Findings:
     allow: _Match | None = None
     for policy in policies:
         for statement in policy.document.about(question.action):
@@ -80,7 +93,7 @@ def _look(layer: Layer, policies: Iterable[NamedPolicy], question: _Question) ->
     return _Findings(layer, allow=allow)
 
 
-def _look_at_resource(policy: NamedPolicy | None, question: _Question) -> _Findings:
+def _look_at_resource(policy: NamedPolicy | None, question: Question) -> _Findings:
     if policy is None:
         return _Findings("resource-based policy")
     layer: Layer = "role trust policy" if policy.document.kind == "trust" else "resource-based policy"
@@ -108,7 +121,7 @@ def decide(
     to name the principal, or the account to which it leaves the choice, even within one account.
     A root user needs no identity policy, but everything else binds it too.
     """
-    question = _Question(access, bounded=policies.boundary is not None)
+    question = Question(access, bounded=policies.boundary is not None)
     identity = _look("identity-based policy", policies.identity, question)
     boundary = _look("permissions boundary", (policies.boundary,) if policies.boundary else (), question)
     session = _look("session policy", policies.session or (), question)

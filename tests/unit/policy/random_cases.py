@@ -157,14 +157,17 @@ class RandomCase:
         return decision.reason, decision.layer
 
     def decision(self) -> Decision:
+        access, own, compiled = self.asked()
+        return decide(access, own, compiled, resource_policy_must_allow=self.must_allow)
+
+    def asked(self) -> tuple[Access, PolicySet, NamedPolicy | None]:
         own = PolicySet(
             tuple(_named(each) for each in self.policies.identity),
             _named(self.policies.boundary) if self.policies.boundary else None,
             None if self.policies.session is None else tuple(_named(each) for each in self.policies.session),
         )
         resource = self.policies.resource
-        compiled = _named(resource, self.policies.resource_kind) if resource else None
-        return decide(self.access, own, compiled, resource_policy_must_allow=self.must_allow)
+        return self.access, own, _named(resource, self.policies.resource_kind) if resource else None
 
     def slow(self) -> tuple[str, str]:
         access = self.access
