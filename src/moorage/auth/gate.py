@@ -168,10 +168,15 @@ class Gate:
 def refusal(decision: Decision, access: Access) -> Fault:
     """Return the Fault of a decision that does not allow: AWS's sentence, status 403.
 
-    Its `detail` holds `why`, which also names policy and statement, and the `decision`.
+    Its `detail` holds `why`, which also names policy and statement, the `decision` and the `access`.
     """
     return Fault(
-        ACCESS_DENIED, explain(decision, access), status=403, why=why(decision, access), decision=decision
+        ACCESS_DENIED,
+        explain(decision, access),
+        status=403,
+        why=why(decision, access),
+        decision=decision,
+        access=access,
     )
 
 

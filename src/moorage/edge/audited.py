@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from moorage.core.clock import milliseconds
 from moorage.core.faults import ACCESS_DENIED, Fault
+from moorage.policy import Access, Decision
 from moorage.storage import audit
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from moorage.storage.audit import AuditEvent
 
 _READS = ("BatchDescribe", "BatchGet", "Describe", "Evaluate", "Get", "List", "Simulate")
+_TEXT = 1024  # characters of a caller's text that are kept
+_REFS = 50  # refs of one push that are named
 _DENIALS = frozenset({ACCESS_DENIED, "EncryptionKeyAccessDeniedException"})
 
 
@@ -28,12 +31,57 @@ def read(caller: Caller, action: str, resources: Sequence[str]) -> AuditEvent:
 
 
 def refusal(caller: Caller, action: str, resources: Sequence[str], fault: Fault) -> AuditEvent:
-    """Describe a request of a known caller that was denied, or failed."""
-    outcome: audit.Outcome = "denied" if fault.code in _DENIALS else "failed"
-    detail: dict[str, object] = {"errorCode": fault.code, "errorMessage": fault.message[:1024]}
+    """Describe a request of a known caller that was denied, or failed: enough to explain it later."""
+    return audit.event(
+        caller,
+        action,
+        _named(resources),
+        milliseconds(caller.now),
+        "denied" if fault.code in _DENIALS else "failed",
+        errorCode=fault.code,
+        errorMessage=fault.message[:_TEXT],
+        **_reasons(fault),
+    )
+
+
+def refused_refs(
+    caller: Caller, action: str, resource: str, refused: Mapping[bytes, str], denied: Sequence[Fault]
+) -> AuditEvent:
+    """Describe a push of which some refs were not moved. `denied` are the refusals of policies among them."""
+    told = {name.decode(errors="replace")[:_TEXT]: reason[:_TEXT] for name, reason in refused.items()}
+    return audit.event(
+        caller,
+        action,
+        resource,
+        milliseconds(caller.now),
+        "denied" if denied else "failed",
+        refs=dict(list(told.items())[:_REFS]),
+        refsRefused=len(refused),
+        **(_reasons(denied[0]) if denied else {}),
+    )
+
+
+def _reasons(fault: Fault) -> dict[str, object]:
+    """Return what decided against a caller, and on what: as `moorage why --request` tells it."""
+    detail: dict[str, object] = {}
     if "why" in fault.detail:
-        detail["reason"] = fault.detail["why"]
-    return audit.event(caller, action, _named(resources), milliseconds(caller.now), outcome, **detail)
+        detail["reason"] = str(fault.detail["why"])[:_TEXT]
+    access, decision = fault.detail.get("access"), fault.detail.get("decision")
+    if isinstance(access, Access):
+        detail["asked"] = {
+            "action": access.action,
+            "resource": access.resource[:_TEXT],
+            "resourceAccount": access.resource_account,
+            "context": {key: [value[:_TEXT] for value in values] for key, values in access.context.items()},
+        }
+    if isinstance(decision, Decision):
+        detail["decision"] = decision.reason
+        detail["layer"] = decision.layer
+        if decision.policy is not None:
+            detail["policy"] = decision.policy.name
+        if decision.statement is not None:
+            detail["statement"] = decision.statement.sid or decision.statement.index
+    return detail
 
 
 def _named(resources: Sequence[str]) -> str:

@@ -51,9 +51,18 @@ def reason_of(fault: Fault) -> str:
     return side_band.clean(str(fault.detail.get("why", fault.message))[:REASON_CHARACTERS])
 
 
-def answer(content: bytes, service: str, part: str) -> Response:
-    """Return git's own kind of answer: `part` is `advertisement` or `result`."""
-    return Response(content, media_type=f"application/x-{service}-{part}", headers=_NO_CACHE)
+def request_line(request_id: str) -> str:
+    """Return what an administrator can ask `moorage why` about."""
+    return f"request id: {request_id}"
+
+
+def answer(content: bytes, service: str, part: str, *, refused: str = "") -> Response:
+    """Return git's own kind of answer: `part` is `advertisement` or `result`.
+
+    `refused` is the request's id where the answer is a refusal.
+    """
+    headers = {**_NO_CACHE, **({"x-amzn-RequestId": refused} if refused else {})}
+    return Response(content, media_type=f"application/x-{service}-{part}", headers=headers)
 
 
 def streamed_headers(service: str) -> dict[str, str]:
@@ -74,26 +83,32 @@ def refusal(fault: Fault, request_id: str, *, bare: bool = False) -> Response:
         headers["Allow"] = str(fault.detail["allow"])
     if status in (429, 503):
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    text = "" if bare else f"{reason_of(fault)}\n"
+    text = "" if bare else f"{reason_of(fault)}\n{request_line(request_id)}\n"
     return Response(text, status_code=status, media_type="text/plain; charset=utf-8", headers=headers)
 
 
-def fetch_refusal(fault: Fault) -> Response:
+def fetch_refusal(fault: Fault, request_id: str) -> Response:
     """Return an ERR packet: git prints it as `fatal: remote error: …`."""
-    packet = pkt_line.encode(f"ERR {reason_of(fault)}\n".encode())
-    return answer(packet, "git-upload-pack", "result")
+    packet = pkt_line.encode(f"ERR {reason_of(fault)} ({request_line(request_id)})\n".encode())
+    return answer(packet, "git-upload-pack", "result", refused=request_id)
 
 
-def push_refusal(fault: Fault, request: PushRequest) -> Response:
+def push_refusal(fault: Fault, request: PushRequest, request_id: str) -> Response:
     """Return a report in which the whole push failed, with the reason for people beside it."""
     reason = reason_of(fault)
     results = [RefResult(update.name, "the push was refused") for update in request.updates]
-    return push_report(results, request, unpack=reason, messages=[reason])
+    return push_report(results, request, unpack=reason, messages=[reason], refused=request_id)
 
 
 def push_report(
-    results: Sequence[RefResult], request: PushRequest, *, unpack: str = "ok", messages: Sequence[str] = ()
+    results: Sequence[RefResult],
+    request: PushRequest,
+    *,
+    unpack: str = "ok",
+    messages: Sequence[str] = (),
+    refused: str = "",
 ) -> Response:
-    """Return what became of each ref."""
-    report = receive_pack.report_status(results, request.capabilities, unpack=unpack, messages=messages)
-    return answer(report, "git-receive-pack", "result")
+    """Return what became of each ref. `refused` is the request's id where any was refused."""
+    told = [*messages, request_line(refused)] if refused else messages
+    report = receive_pack.report_status(results, request.capabilities, unpack=unpack, messages=told)
+    return answer(report, "git-receive-pack", "result", refused=refused)

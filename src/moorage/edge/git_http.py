@@ -19,13 +19,14 @@ from starlette.responses import Response
 
 from moorage.core import crash_points
 from moorage.core.faults import INTERNAL_FAILURE, Fault
-from moorage.edge import bodies, git_answers, git_request
+from moorage.edge import audited, bodies, git_answers, git_request
 from moorage.edge.admission import Admission
 from moorage.edge.git_entrance import Entered, GitEntrance, Visitor
 from moorage.edge.git_request import RECEIVE_PACK, UPLOAD_PACK, GitRequest
 from moorage.edge.threads import Threads
 from moorage.git import advertise, fetch_request, pkt_line, receive_pack
 from moorage.git.cancellation import Cancellation
+from moorage.repos.access import PUSH
 from moorage.repos.push import Push
 from moorage.storage.database import OutcomeUnknown
 
@@ -132,27 +133,27 @@ class GitDoor:
     ) -> Response | None:
         async with self.questions.admitted(*who):
             body = await bodies.whole(exchange.scope, exchange.receive, FETCH_REQUEST_BYTES)
-            answer = await self._reasoned(self.threads, lambda: self._fetch_answer(visitor, body))
+            answer = await self._reasoned(visitor, self.threads, lambda: self._fetch_answer(visitor, body))
         if isinstance(answer, bytes):
             return git_answers.answer(answer, UPLOAD_PACK, "result")
         if isinstance(answer, Response):
             return answer
         async with self.admission.admitted(*who):
             # It may have to fill the cache first, or wait for another who does.
-            stream = await self._reasoned(self.long_threads, answer)
+            stream = await self._reasoned(visitor, self.long_threads, answer)
             if isinstance(stream, Response):
                 return stream
             await self._streamed(stream, exchange)
             return None
 
-    async def _reasoned(self, threads: Threads, work: Callable[[], T]) -> T | Response:
+    async def _reasoned(self, visitor: Visitor, threads: Threads, work: Callable[[], T]) -> T | Response:
         """Run a part of a fetch in a thread; a refusal becomes a packet that git prints."""
         try:
             return await threads.run(work)
         except Fault as fault:
             if fault.status == 401 or self.entrance.strict:
                 raise
-            return git_answers.fetch_refusal(fault)
+            return git_answers.fetch_refusal(fault, visitor.caller.request_id)
 
     def _fetch_answer(self, visitor: Visitor, body: bytes) -> bytes | Callable[[], Stream]:
         """Return an answer that needs no git, or what starts the one that does."""
@@ -224,10 +225,11 @@ class GitDoor:
 
     def _push_answer(self, visitor: Visitor, body: bodies.ThreadBody, cancellation: Cancellation) -> Response:
         reader = pkt_line.Chunks(body)
+        request_id = visitor.caller.request_id
         try:
             push = receive_pack.parse_commands(reader)
         except receive_pack.PushRefused as fault:
-            return git_answers.push_refusal(fault, fault.request)
+            return git_answers.push_refusal(fault, fault.request, request_id)
         try:
             entered = self.entrance.enter(visitor)
             if not push.updates:
@@ -238,7 +240,7 @@ class GitDoor:
         except Fault as fault:
             if fault.status == 401 or self.entrance.strict:
                 raise
-            return git_answers.push_refusal(fault, push)
+            return git_answers.push_refusal(fault, push, request_id)
 
     def _push_report(
         self,
@@ -256,9 +258,17 @@ class GitDoor:
             entered.visitor.identity.signature_hash,
             cancellation,
         )
-        refused = work.run(push, reader.remaining()).refused
+        caller, arn, audit = entered.visitor.caller, entered.access.opened.row.arn, self.entrance.audit
+        try:
+            refused = work.run(push, reader.remaining()).refused
+        except Fault as fault:
+            audit.add(audited.refusal(caller, PUSH, [arn], fault))
+            raise
+        if refused:
+            audit.add(audited.refused_refs(caller, PUSH, arn, refused, work.denied))
         results = [receive_pack.RefResult(update.name, refused.get(update.name)) for update in push.updates]
-        return git_answers.push_report(results, push)
+        told = caller.request_id if refused and not self.entrance.strict else ""
+        return git_answers.push_report(results, push, refused=told)
 
 
 def _failure() -> Fault:

@@ -229,6 +229,7 @@ def _require_access(
             f"{explain(decision, access)} (encryption key {aliases})",
             why=f"{why(decision, access)} (encryption key {aliases})",
             decision=decision,
+            access=access,
         )
 
 

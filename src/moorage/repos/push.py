@@ -51,6 +51,8 @@ class Push:
     signature_hash: str | None = None
     # Called on when the client has gone: nothing is stored then, unless the commit began before.
     cancellation: Cancellation = field(default_factory=Cancellation)
+    # What policies refused, ref by ref: for the audit.
+    denied: list[Fault] = field(default_factory=list)
 
     def run(
         self, request: PushRequest, pack: Iterator[bytes], limits: ReceiveLimits | None = None
@@ -115,7 +117,8 @@ class Push:
             context = {**self.context, "codecommit:References": (name.decode(),)}
             decision = permissions.decide(PUSH, arn, context)
             if not decision.allowed:
-                raise refusal(decision, permissions.access(PUSH, arn, context))
+                self.denied.append(refusal(decision, permissions.access(PUSH, arn, context)))
+                raise self.denied[-1]
 
         return authorize
 

@@ -48,7 +48,9 @@ class Below:
 
     def visitor(self, request: Any, _request_id: str) -> Any:
         principal = SimpleNamespace(arn="arn")
-        caller = SimpleNamespace(principal=principal, account_id="1", region="us-east-2")
+        caller = SimpleNamespace(
+            principal=principal, account_id="1", region="us-east-2", request_id="request-1"
+        )
         return SimpleNamespace(request=request, caller=caller)
 
     def enter(self, _visitor: Any) -> Any:
