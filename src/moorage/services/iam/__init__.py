@@ -11,6 +11,8 @@ from moorage.services.iam import (
     policies,
     policy_entities,
     policy_versions,
+    service_credentials,
+    ssh_keys,
     user_tags,
     users,
 )
@@ -26,6 +28,8 @@ __all__ = [
     "policies",
     "policy_entities",
     "policy_versions",
+    "service_credentials",
+    "ssh_keys",
     "user_tags",
     "users",
 ]

@@ -13,7 +13,16 @@ from moorage.services.iam.changes import change, now_ms
 from moorage.services.iam.pages import by_name, paged
 from moorage.services.iam.service import Answer, Request, iam
 from moorage.services.iam.subjects import named_user, user_or_self
-from moorage.storage import access_keys, accounts, attachments, groups, identity_tags, users
+from moorage.storage import (
+    access_keys,
+    accounts,
+    attachments,
+    groups,
+    identity_tags,
+    service_credentials,
+    ssh_keys,
+    users,
+)
 
 if TYPE_CHECKING:
     from moorage.services.call import Call
@@ -108,5 +117,9 @@ def _require_bare(connection: Connection, user: UserRow) -> None:
         raise refusals.must_first("delete policies")
     if access_keys.of_owner(connection, user.account_id, user.user_id):
         raise refusals.must_first("delete access keys")
+    if service_credentials.of_user(connection, user.user_id):
+        raise refusals.must_first("delete service specific credentials")
+    if ssh_keys.of_user(connection, user.user_id):
+        raise refusals.must_first("delete SSH public keys")
     if groups.of_user(connection, user.user_id):
         raise refusals.must_first("remove users from group")
