@@ -10,11 +10,13 @@ from moorage.policy.examine import LayerReport, Match, NearMiss, context_keys, e
 from moorage.policy.explain import explain, why
 from moorage.policy.parse import parse
 from moorage.policy.principals import Outsider
+from moorage.policy.reasons import Explanation, account_for, text_of
 
 __all__ = [
     "Access",
     "Decision",
     "Document",
+    "Explanation",
     "LayerReport",
     "Match",
     "NamedPolicy",
@@ -23,6 +25,7 @@ __all__ = [
     "PolicyError",
     "PolicySet",
     "Statement",
+    "account_for",
     "context_keys",
     "decide",
     "examine",
@@ -30,5 +33,6 @@ __all__ = [
     "matching",
     "mentions",
     "parse",
+    "text_of",
     "why",
 ]

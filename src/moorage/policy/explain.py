@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moorage.policy.access import Access, Decision
-from moorage.policy.document import NamedPolicy
+from moorage.policy.document import NamedPolicy, Statement
 from moorage.policy.principals import Outsider
 
 # AWS's wording, which tools search for. Source: IAM User Guide, "Troubleshoot access denied error
@@ -20,7 +20,7 @@ _ARTICLES = {
 def explain(decision: Decision, access: Access) -> str:
     """Say it in AWS's sentence."""
     who = f"User: {_caller(access)}"
-    what = f"perform: {access.action} on resource: {_printable(access.resource)}"
+    what = f"perform: {access.action} on resource: {printable(access.resource)}"
     if decision.allowed:
         return f"{who} is authorized to {what}"
     return f"{who} is not authorized to {what} {_cause(decision, access)}"
@@ -37,8 +37,8 @@ def why(decision: Decision, access: Access) -> str:
 def _caller(access: Access) -> str:
     principal = access.principal
     if isinstance(principal, Outsider):
-        return _printable(principal.name) or "anonymous"
-    return _printable(principal.arn)
+        return printable(principal.name) or "anonymous"
+    return printable(principal.arn)
 
 
 def _cause(decision: Decision, access: Access) -> str:
@@ -50,9 +50,7 @@ def _cause(decision: Decision, access: Access) -> str:
 def _detail(decision: Decision, access: Access) -> str:
     if decision.policy is not None and decision.statement is not None:
         verb = "Allowed" if decision.allowed else "Denied"
-        sid = _printable(decision.statement.sid)
-        statement = f'"{sid}"' if sid else f"number {decision.statement.index}"
-        return f"{verb} by statement {statement} of {_called(decision.policy)}."
+        return f"{verb} by {statement_called(decision.statement)} of {_called(decision.policy)}."
     if decision.allowed:
         return "A root user needs no identity-based policy."
     looked = f"{_called(decision.policy)} does not allow it. " if decision.policy else ""
@@ -61,8 +59,15 @@ def _detail(decision: Decision, access: Access) -> str:
 
 
 def _called(policy: NamedPolicy) -> str:
-    return _printable(policy.name)
+    return printable(policy.name)
 
 
-def _printable(text: str) -> str:
+def statement_called(statement: Statement) -> str:
+    """Name a statement: by its Sid, or by its number in the policy."""
+    sid = printable(statement.sid)
+    return f'statement "{sid}"' if sid else f"statement number {statement.index}"
+
+
+def printable(text: str) -> str:
+    """Leave out what a terminal would obey."""
     return "".join(character for character in text if character.isprintable())
