@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 from moorage.auth import git_password, sigv4
 from moorage.auth.claims import Claim, read_claim
+from moorage.auth.git_credentials import GitCredentials
 from moorage.auth.git_password import GitSignature, unauthorized
 from moorage.auth.signing_keys import SigningKeys
+from moorage.auth.user_principals import UserPrincipals
 from moorage.core import faults
 from moorage.core.arn import GLOBAL_REGIONS, partition_of
 from moorage.core.faults import Fault
@@ -44,16 +46,17 @@ _ASK_FOR_ANOTHER = "Ask your administrator for an active access key, and run: aw
 
 @dataclass(frozen=True, slots=True)
 class GitIdentity:
-    """Who signed a Git password, and for which region.
+    """Who signed a Git password or gave a Git credential, and for which region.
 
     `expired` is the refusal to raise unless the request finishes a push that began in time; the
-    signature itself is true either way. `signature_hash` stands for the password in rows.
+    signature itself is true either way. `signature_hash` stands for the password in rows. A Git
+    credential has neither: it does not expire.
     """
 
     principal: Principal
     region: str
-    signature_hash: str
-    expired: Fault | None
+    signature_hash: str | None = None
+    expired: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,9 @@ class Authenticator:
         self._default_region = default_region
         self._git_password_lifetime = git_password_lifetime
         self._signing_keys = SigningKeys()
+        self._git_credentials = GitCredentials(
+            database, root_key, UserPrincipals(database), regions, default_region
+        )
         self._lock = threading.Lock()
         self._holders: OrderedDict[str, tuple[int, _Holder]] = OrderedDict()
 
@@ -132,20 +138,17 @@ class Authenticator:
     def git(
         self, authorization: str | None, host: str, raw_path: str, region_of_host: str | None
     ) -> GitIdentity:
-        """Return who signed a Git password for this host and path.
+        """Return who signed a Git password for this host and path, or whose Git credential it is.
 
-        `region_of_host` None: the region is the one whose signature verifies.
+        `region_of_host` None: the region is the one whose signature verifies; with a Git credential,
+        the default one.
 
         Raises:
             Fault: always with status 401 and a text for the person who runs git.
         """
         claim = git_password.read_basic(authorization)
         if not isinstance(claim, GitSignature):
-            raise unauthorized(
-                faults.INVALID_CLIENT_TOKEN_ID,
-                "The user name and password are not known here. Sign in through the credential helper: "
-                "git config --get-all credential.helper",
-            )
+            return GitIdentity(*self._git_credentials.verified(claim, region_of_host))
         found = self._holder(claim.access_key_id, claim.session_token)
         if not isinstance(found, _Unusable):
             return self._verified(claim, found, host, raw_path, region_of_host)
