@@ -20,6 +20,10 @@ Outcome = Literal["allowed", "denied", "failed"]
 
 _AUDIT = tables.audit
 
+_EVENTS = select(*(column for column in _AUDIT.c if column.name != "service"))
+
+_ROWS_OF_A_REQUEST = 100
+
 # PostgreSQL refuses what is longer than its column; SQLite does not. Callers choose some of it.
 _LIMITS = {column.name: column.type.length for column in _AUDIT.c if isinstance(column.type, String)}
 
@@ -87,13 +91,18 @@ def prune(connection: Connection, before_ms: int, limit: int = 1000) -> int:
 
 def recent(connection: Connection, account_id: str, limit: int = 50) -> list[AuditEvent]:
     """Return an account's newest events, newest first."""
-    columns = [column for column in _AUDIT.c if column.name != "service"]
-    newest = (
-        select(*columns)
-        .where(_AUDIT.c.account_id == account_id)
-        .order_by(_AUDIT.c.at_ms.desc(), _AUDIT.c.event_id)
+    newest = _EVENTS.where(_AUDIT.c.account_id == account_id).order_by(
+        _AUDIT.c.at_ms.desc(), _AUDIT.c.event_id
     )
     return [AuditEvent(**row) for row in connection.execute(newest.limit(limit)).mappings()]
+
+
+def of_request(connection: Connection, request_id: str) -> list[AuditEvent]:
+    """Return what one request left, oldest first. Empty text asks for nothing."""
+    if not request_id:
+        return []
+    found = _EVENTS.where(_AUDIT.c.request_id == request_id).order_by(_AUDIT.c.at_ms, _AUDIT.c.event_id)
+    return [AuditEvent(**row) for row in connection.execute(found.limit(_ROWS_OF_A_REQUEST)).mappings()]
 
 
 def _values(one: AuditEvent) -> dict[str, Any]:
