@@ -81,6 +81,19 @@ def test_other_bytes_under_a_taken_key_are_refused_and_change_nothing(
     assert get(blobs, "a/b") == first
 
 
+def test_several_are_put_at_once(blobs: BlobStore) -> None:
+    wanted = {f"several/{number}": bytes([number]) * 10 for number in range(6)} | {"beside/one": b""}
+    blobs.put_all({key: io.BytesIO(data) for key, data in wanted.items()})
+    assert {key: get(blobs, key) for key in wanted} == wanted
+
+
+def test_of_several_one_whose_key_is_taken_is_told(blobs: BlobStore) -> None:
+    put(blobs, "taken", b"before")
+    with pytest.raises(BlobExists):
+        blobs.put_all({"free": io.BytesIO(b"new"), "taken": io.BytesIO(b"after")})
+    assert get(blobs, "taken") == b"before"
+
+
 def test_a_missing_blob_is_named(blobs: BlobStore) -> None:
     put(blobs, "a/b", b"x")
     for key in ("a/c", "c", "a", "b/c/d"):

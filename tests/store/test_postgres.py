@@ -70,6 +70,14 @@ def test_of_two_in_a_deadlock_one_is_told_to_run_again(postgres_url: str, rows: 
     assert sorted(map(str, outcomes)) == sorted(["done", str(TransactionConflict)])
 
 
+def test_only_what_may_be_lost_spares_the_servers_sync(rows: Database) -> None:
+    def setting(*, durable: bool) -> str:
+        with rows.write(durable=durable) as connection:
+            return str(connection.execute(text("SHOW synchronous_commit")).scalar_one())
+
+    assert [setting(durable=durable) for durable in (True, False, True)] == ["on", "off", "on"]
+
+
 def test_a_serialization_failure_is_a_conflict(rows: Database) -> None:
     def late() -> None:
         with rows.write() as slow:

@@ -40,7 +40,7 @@ class LastUses:
             pending = dict(self._pending)
         if not pending:
             return
-        with self._database.write() as connection:
+        with self._database.write(durable=False) as connection:
             access_keys.note_uses(connection, pending)
         with self._lock:
             for key, use in pending.items():

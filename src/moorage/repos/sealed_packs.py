@@ -63,9 +63,14 @@ def seal(received: Received, *, repository_id: str, push_id: str, data_key: Data
 
 def store(blobs: BlobStore, sealed: SealedPack, repository_id: str) -> None:
     """Make both blobs durable. They are there when this returns, and no row names them yet."""
-    for path, suffix in ((sealed.pack, "pack"), (sealed.index, "idx")):
-        with path.open("rb") as content:
-            blobs.put(blob_key(repository_id, sealed.push_id, suffix), content)
+    with sealed.pack.open("rb") as pack, sealed.index.open("rb") as index:
+        blobs.put_all(
+            {
+                blob_key(repository_id, sealed.push_id, "pack"): pack,
+                blob_key(repository_id, sealed.push_id, "idx"): index,
+            }
+        )
+    for path in (sealed.pack, sealed.index):
         path.unlink()
 
 

@@ -100,7 +100,7 @@ class AuditBatch:
             return [self._queue[at] for at in range(min(_BATCH_EVENTS, len(self._queue)))]
 
     def _write(self, batch: list[AuditEvent]) -> None:
-        with self._database.write() as connection:
+        with self._database.write(durable=False) as connection:
             audit.record(connection, *batch)
 
     def _run(self) -> None:

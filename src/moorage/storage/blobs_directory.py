@@ -13,7 +13,7 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -52,16 +52,17 @@ class DirectoryBlobs:
             raise StorageRefused(f"The blob folder {path} cannot be used: {error.strerror}.") from error
 
     def put(self, key: str, content: BinaryIO) -> None:
-        target = self._path(key)
-        temporary = self._temporary / uuid.uuid4().hex
-        with _named(key):
-            try:
-                _write(temporary, content)
-                if not self._link(temporary, target):
-                    self._require_same(key, temporary, target)
-                self._sync_way_to(target)
-            finally:
-                temporary.unlink(missing_ok=True)
+        self.put_all({key: content})
+
+    def put_all(self, contents: Mapping[str, BinaryIO]) -> None:
+        for key, content in contents.items():
+            with _named(key):
+                self._place(key, content)
+        # Folders are the dear ones to sync: blobs that lie together share that.
+        folders = dict.fromkeys(folder for key in contents for folder in self._way_to(self._path(key)))
+        with _named(next(iter(contents), "")):
+            for folder in folders:
+                _sync_folder(folder)
 
     def get(self, key: str) -> BinaryIO:
         with _named(key):
@@ -132,6 +133,17 @@ class DirectoryBlobs:
                 return True
         raise AssertionError("not reached")
 
+    def _place(self, key: str, content: BinaryIO) -> None:
+        """Give a blob its name, its bytes on the disk before that."""
+        target = self._path(key)
+        temporary = self._temporary / uuid.uuid4().hex
+        try:
+            _write(temporary, content)
+            if not self._link(temporary, target):
+                self._require_same(key, temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
     def _require_same(self, key: str, temporary: Path, target: Path) -> None:
         """Raise BlobExists unless both hold the same bytes; make the standing one durable."""
         if not target.is_file():
@@ -141,13 +153,13 @@ class DirectoryBlobs:
                 raise BlobExists(key)
             _sync(held.fileno())
 
-    def _sync_way_to(self, target: Path) -> None:
-        """Sync every folder from the blob up to the root: whoever made them, they may not be durable yet.
+    def _way_to(self, target: Path) -> Iterator[Path]:
+        """Yield every folder from the blob up to the root: whoever made them, they may not be durable yet.
 
-        On a folder without changes this costs microseconds.
+        To sync a folder without changes costs microseconds.
         """
         for folder in target.parents:
-            _sync_folder(folder)
+            yield folder
             if folder == self._root:
                 return
 

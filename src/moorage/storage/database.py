@@ -138,8 +138,11 @@ class Database:
             self._sharing.answers[question, about] = answer
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """Give a transaction that commits when the block ends and rolls back when it raises.
+
+        One that is not `durable` is seen by all at once, and spares the disk's sync: a power cut,
+        not a killed process, may lose it. For what may be lost, as the last use of a key.
 
         On SQLite the write lock is taken at once, one writer at a time in a process. On
         PostgreSQL the level is READ COMMITTED: lock the rows that a decision rests on.
@@ -150,7 +153,8 @@ class Database:
         """
         self._sharing.end()
         turn = self._turn.taken() if self._turn is not None else contextlib.nullcontext()
-        with turn, _named(), self._engines.writing.connect() as connection:
+        engine = self._engines.writing if durable else self._engines.noting
+        with turn, _named(), engine.connect() as connection:
             transaction = connection.begin()
             try:
                 yield connection
@@ -187,6 +191,7 @@ class Database:
         """Close every pooled connection."""
         self._engines.reading.dispose()
         self._engines.writing.dispose()
+        self._engines.noting.dispose()
 
 
 class _Sharing(threading.local):

@@ -33,10 +33,14 @@ _POSTGRES_DURABILITY = {
 
 
 class Engines(NamedTuple):
-    """One engine to read by, one to write by, and how to make one for migrations."""
+    """Engines to read by, to write by and to note by, and how to make one for migrations.
+
+    What is noted is visible at once, as what is written, and may be lost in a power cut.
+    """
 
     reading: Engine
     writing: Engine
+    noting: Engine
     migrating: Callable[[], Engine]
 
 
@@ -93,6 +97,14 @@ def _sqlite(url: URL, busy_timeout_s: float) -> Engines:
             "BEGIN", (foreign_keys, "PRAGMA query_only=ON"), pool_size=_READERS, max_overflow=_READERS, **pool
         ),
         writing=engine("BEGIN IMMEDIATE", (foreign_keys,), pool_size=1, max_overflow=0, **pool),
+        # In WAL mode NORMAL is as consistent as FULL: a commit is not synced, the next one's sync does it.
+        noting=engine(
+            "BEGIN IMMEDIATE",
+            (foreign_keys, "PRAGMA synchronous=NORMAL"),
+            pool_size=1,
+            max_overflow=0,
+            **pool,
+        ),
         # Batch migrations drop and rename tables: with foreign keys on, a drop would cascade.
         migrating=lambda: engine("BEGIN IMMEDIATE", ("PRAGMA foreign_keys=OFF",), poolclass=NullPool),
     )
@@ -171,12 +183,16 @@ def _postgres(url: URL, busy_timeout_s: float) -> Engines:
         event.listen(made, "connect", lambda connection, _record: _bound_waits(connection, milliseconds))
         return made
 
+    writing = engine(_POSTGRES_WRITERS, isolation_level="READ COMMITTED")
+    noting = writing.execution_options()  # the same connections
+    event.listen(noting, "begin", lambda connection: _begin(connection, "SET LOCAL synchronous_commit = off"))
     return Engines(
         # Both statements of a read see the same rows.
         reading=engine(
             _READERS, isolation_level="REPEATABLE READ", execution_options={"postgresql_readonly": True}
         ),
-        writing=engine(_POSTGRES_WRITERS, isolation_level="READ COMMITTED"),
+        writing=writing,
+        noting=noting,
         migrating=lambda: create_engine(url, poolclass=NullPool),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -31,8 +31,8 @@ class Leaving(DirectoryBlobs):
         super().__init__(folder)
         self._cancellation = cancellation
 
-    def put(self, key: str, content: BinaryIO) -> None:
-        super().put(key, content)
+    def put_all(self, contents: Mapping[str, BinaryIO]) -> None:
+        super().put_all(contents)
         self._cancellation.cancel()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -141,9 +142,9 @@ class Overtaken(DirectoryBlobs):
         super().__init__(path)
         self.database = database
 
-    def put(self, key: str, content: BinaryIO) -> None:
-        super().put(key, content)
-        name = f"repack:{key.split('/')[1]}"
+    def put_all(self, contents: Mapping[str, BinaryIO]) -> None:
+        super().put_all(contents)
+        name = f"repack:{next(iter(contents)).split('/')[1]}"
         with self.database.write() as connection:
             later = self.database.now_ms(connection) + 3_600_000
             leases.acquire(connection, name, "another node", now_ms=later, duration_ms=3_600_000)

@@ -46,6 +46,14 @@ def test_every_connection_is_set_up_so_that_a_power_cut_loses_nothing(database: 
     }
 
 
+def test_only_what_may_be_lost_spares_the_disks_sync(database: Database) -> None:
+    with database.write(durable=False) as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1  # NORMAL
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    with database.write() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+
+
 def test_the_file_and_what_lies_beside_it_are_their_owners_alone(database: Database, path: Path) -> None:
     database.migrate()
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
