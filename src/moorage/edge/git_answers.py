@@ -11,13 +11,11 @@ Source: git 1.7.9, 2.39 and 2.55, as measured (design.md section 4).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from starlette.responses import Response
 
 from moorage.core.faults import Fault
-from moorage.git import pkt_line, receive_pack, side_band
-from moorage.git.receive_pack import PushRequest, RefResult
+from moorage.edge import git_refusals
+from moorage.edge.git_refusals import reason_of, request_line
 
 _NO_CACHE = {
     "Expires": "Fri, 01 Jan 1980 00:00:00 GMT",
@@ -33,7 +31,6 @@ _STATUSES = {
 }
 
 RETRY_AFTER_S = 5
-REASON_CHARACTERS = 4000  # well below what an ERR packet holds, at four bytes each
 
 
 def status_of(fault: Fault) -> int:
@@ -41,19 +38,6 @@ def status_of(fault: Fault) -> int:
     if fault.code in _STATUSES:
         return _STATUSES[fault.code]
     return 403 if fault.status == 400 else fault.status
-
-
-def reason_of(fault: Fault) -> str:
-    """Return the fullest reason the caller may know: with the statement that decided.
-
-    It may repeat what the caller sent, and terminals print it: no control characters, not endless.
-    """
-    return side_band.clean(str(fault.detail.get("why", fault.message))[:REASON_CHARACTERS])
-
-
-def request_line(request_id: str) -> str:
-    """Return what an administrator can ask `moorage why` about."""
-    return f"request id: {request_id}"
 
 
 def answer(content: bytes, service: str, part: str, *, refused: str = "") -> Response:
@@ -89,26 +73,5 @@ def refusal(fault: Fault, request_id: str, *, bare: bool = False) -> Response:
 
 def fetch_refusal(fault: Fault, request_id: str) -> Response:
     """Return an ERR packet: git prints it as `fatal: remote error: …`."""
-    packet = pkt_line.encode(f"ERR {reason_of(fault)} ({request_line(request_id)})\n".encode())
+    packet = git_refusals.fetch_refusal(fault, request_id)
     return answer(packet, "git-upload-pack", "result", refused=request_id)
-
-
-def push_refusal(fault: Fault, request: PushRequest, request_id: str) -> Response:
-    """Return a report in which the whole push failed, with the reason for people beside it."""
-    reason = reason_of(fault)
-    results = [RefResult(update.name, "the push was refused") for update in request.updates]
-    return push_report(results, request, unpack=reason, messages=[reason], refused=request_id)
-
-
-def push_report(
-    results: Sequence[RefResult],
-    request: PushRequest,
-    *,
-    unpack: str = "ok",
-    messages: Sequence[str] = (),
-    refused: str = "",
-) -> Response:
-    """Return what became of each ref. `refused` is the request's id where any was refused."""
-    told = [*messages, request_line(refused)] if refused else messages
-    report = receive_pack.report_status(results, request.capabilities, unpack=unpack, messages=told)
-    return answer(report, "git-receive-pack", "result", refused=refused)

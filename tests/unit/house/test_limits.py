@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from moorage.auth import claims, git_password, sigv4
-from moorage.edge import admission, api, bodies, git_answers, git_http, guard, threads
+from moorage.edge import admission, api, bodies, git_refusals, git_service, guard, threads
 from moorage.git import commands, environment, fetch_request, pkt_line, quarantine, receive_pack, ref_names
 from moorage.repos import repositories
 from moorage.server import listeners
@@ -47,7 +47,7 @@ LIMITS = {
     "Git requests at work, of one identity": n(BOUNDS.principal),
     "Git requests at work, from one address": n(BOUNDS.address),
     "Git requests at work, on one repository": n(BOUNDS.repository),
-    "a request's body": f"{git_http.FETCH_REQUEST_BYTES // MB} MB",
+    "a request's body": f"{git_service.FETCH_REQUEST_BYTES // MB} MB",
     "packets of a request": n(fetch_request.MAX_PACKETS),
     "one packet": f"{n(pkt_line.MAX_PACKET_BYTES)} bytes",
     "growth of a gzipped body": f"{bodies._GROWTH_LIMIT} times",
@@ -55,7 +55,7 @@ LIMITS = {
     "prefixes of": n(fetch_request._MAX_PREFIXES - 1),
     "processor time of git": f"{SERVING.cpu_seconds // 60} min",
     "time of one fetch": f"{SERVING.wall_seconds // 3600:.0f} h",
-    "time a client takes": f"{git_http.PIECE_SECONDS // 60:.0f} min",
+    "time a client takes": f"{git_service.PIECE_SECONDS // 60:.0f} min",
     "refs of a push": n(receive_pack.MAX_REF_UPDATES),
     "commands of a push": f"{receive_pack.MAX_COMMAND_BYTES // MB} MB",
     "a pack ": f"{PUSH.pack_bytes // GB} GB",
@@ -93,4 +93,4 @@ def test_the_page_has_the_number_that_the_code_has(row: str) -> None:
 
 
 def test_the_page_tells_how_much_of_a_request_an_answer_repeats() -> None:
-    assert f"more than {git_answers.REASON_CHARACTERS:,} characters" in PAGE.read_text()
+    assert f"more than {git_refusals.REASON_CHARACTERS:,} characters" in PAGE.read_text()
