@@ -168,7 +168,9 @@ def _free_ports(count: int) -> list[int]:
     """Find ports that are free, with the ones 10,000 above, which SeaweedFS takes for its own calls."""
     found: list[int] = []
     with contextlib.ExitStack() as held:
-        candidate = 20000 + os.getpid() % 10000
+        # Another test process may be looking too: each begins in a range of its own, and both ranges
+        # lie below the ports that the kernel gives to outgoing connections.
+        candidate = 20000 + os.getpid() % 160 * 16
         while len(found) < count:
             candidate += 1
             try:
