@@ -41,13 +41,14 @@ def of_request(caller: Caller, resource_account: str) -> Mapping[str, tuple[str,
     # A client may send none: then the key is absent, as it is at AWS.
     if caller.user_agent:
         keys["aws:UserAgent"] = caller.user_agent
-    keys.update(_of_principal(caller.principal))
+    keys.update(of_principal(caller.principal))
     if caller.principal.session is not None:
         keys.update(_of_session(caller.principal.session, caller.now))
     return MappingProxyType({key: (value,) for key, value in keys.items()})
 
 
-def _of_principal(principal: Principal) -> Iterator[tuple[str, str]]:
+def of_principal(principal: Principal) -> Iterator[tuple[str, str]]:
+    """Yield the condition keys that tell who somebody is, whatever is asked for."""
     session = principal.session
     # For a role session AWS gives the role's ARN here, not the session's.
     is_role = principal.kind == "role-session" and session is not None

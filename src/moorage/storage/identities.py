@@ -26,6 +26,7 @@ from moorage.storage import (
     tables,
     users,
 )
+from moorage.storage.groups import GroupRow
 from moorage.storage.roles import RoleRow
 from moorage.storage.users import UserRow
 
@@ -64,7 +65,7 @@ class PolicyText:
 
 @dataclass(frozen=True, slots=True)
 class BoundPolicies:
-    """All policies that bind one user or role."""
+    """All policies that bind one user or role, or the members of a group."""
 
     identity: tuple[PolicyText, ...]
     boundary: PolicyText | None
@@ -127,6 +128,12 @@ def policies_of(connection: Connection, partition: str, user_id: str) -> BoundPo
     for group in groups.of_user(connection, user_id):
         texts += _texts_of(connection, partition, user.account_id, group.group_id, f"group {group.name}")
     return BoundPolicies(tuple(texts), _boundary(connection, partition, user))
+
+
+def group_policies(connection: Connection, partition: str, group: GroupRow) -> BoundPolicies:
+    """Return every policy that binds a group's members for being in it."""
+    texts = _texts_of(connection, partition, group.account_id, group.group_id, f"group {group.name}")
+    return BoundPolicies(tuple(texts), None)
 
 
 def role_policies(connection: Connection, partition: str, role_id: str) -> BoundPolicies | None:

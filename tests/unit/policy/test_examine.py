@@ -91,9 +91,7 @@ def test_context_keys_are_found_in_conditions_resources_and_values_each_once() -
                 statement(resource="arn:aws:codecommit:*:*:${aws:username}-*"),
                 statement(
                     Condition={
-                        "StringLike": {
-                            "aws:PrincipalTag/Team": ["${aws:userid}", "${saml:sub, 'x'}"]
-                        },
+                        "StringLike": {"aws:PrincipalTag/Team": ["${aws:userid}", "${saml:sub, 'x'}"]},
                         "Null": {"AWS:Username": "false"},
                     }
                 ),

@@ -13,6 +13,10 @@ def no_such_group(name: str) -> Fault:
     return _no_such(f"The group with name {name} cannot be found.")
 
 
+def no_such_principal(arn: str) -> Fault:
+    return _no_such(f"The user, group or role with ARN {arn} cannot be found.")
+
+
 def no_such_access_key(key_id: str) -> Fault:
     return _no_such(f"The Access Key with id {key_id} cannot be found.")
 
