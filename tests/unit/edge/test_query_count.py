@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,38 +17,25 @@ from botocore.credentials import Credentials
 from sqlalchemy import event, update
 from sqlalchemy.engine import Engine
 
+from doors_at_hand import HOST, Doors, ask
 from identities_at_hand import ACCOUNT
 from moorage.auth.authenticate import Authenticator
-from moorage.auth.last_used import LastUses
 from moorage.core.clock import SystemClock
 from moorage.core.sigv4 import git_password
-from moorage.edge.admission import Admission
-from moorage.edge.api import ApiDoor
-from moorage.edge.git_entrance import GitEntrance
-from moorage.edge.git_http import GitDoor
-from moorage.git import capabilities
-from moorage.repos.access import GitAccess
-from moorage.repos.fetch import Fetches
-from moorage.repos.prepared import PreparedResponses
-from moorage.services.codecommit import codecommit
 from moorage.storage import access_keys, attachments, tables
 from moorage.storage.attachments import InlinePolicyRow
-from moorage.storage.audit_batch import AuditBatch
-from moorage.wire.regions import Regions
 from repositories_at_hand import REGION, Desk
 
-HOST = "localhost:8443"
 ALLOW = {"Effect": "Allow", "Action": "codecommit:*", "Resource": "*"}
 TAGGED = ALLOW | {"Condition": {"StringEquals": {"aws:ResourceTag/team": "blue"}}}
 
 
 @dataclass
-class Doors:
+class Signed:
     """Both doors over a desk, and the key of an IAM user."""
 
     desk: Desk
-    api: ApiDoor
-    git: GitDoor
+    doors: Doors
     access_key_id: str
     secret: str
 
@@ -63,44 +49,20 @@ class Doors:
         )
         SigV4Auth(Credentials(self.access_key_id, self.secret), "codecommit", REGION).add_auth(request)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return answered(self.api, "POST", "/", b"", headers, body)
+        sent = ask(self.doors.api, "POST", "/", headers, body)
+        return sent.status, sent.body
 
     def info_refs(self, name: str, service: str) -> tuple[int, bytes]:
         path = f"/v1/repos/{name}"
         password = git_password(HOST, path, secret=self.secret, region=REGION, now=SystemClock().now())
         login = base64.b64encode(f"{self.access_key_id}:{password}".encode()).decode()
         headers = {"host": HOST, "authorization": f"Basic {login}", "git-protocol": "version=2"}
-        return answered(self.git, "GET", f"{path}/info/refs", f"service={service}".encode(), headers)
-
-
-def answered(
-    door: Any, method: str, path: str, query: bytes, headers: dict[str, str], body: bytes = b""
-) -> tuple[int, bytes]:
-    scope = {
-        "type": "http",
-        "method": method,
-        "scheme": "https",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query,
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        "client": ("127.0.0.1", 1),
-        "state": {},
-    }
-    sent: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    asyncio.run(door(scope, receive, send))
-    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
+        sent = ask(self.doors.git, "GET", f"{path}/info/refs", headers, query=f"service={service}")
+        return sent.status, sent.body
 
 
 @pytest.fixture
-def doors(tmp_path: Path) -> Iterator[Doors]:
+def doors(tmp_path: Path) -> Iterator[Signed]:
     desk = Desk.at(tmp_path)
     database, root_key = desk.installation.database, desk.installation.root_key
     user = desk.installation.add_user("mary")
@@ -109,41 +71,10 @@ def doors(tmp_path: Path) -> Iterator[Doors]:
         attachments.put_inline(connection, ACCOUNT, InlinePolicyRow(user.user_id, "tests", document))
         key = access_keys.create(connection, root_key, ACCOUNT, user.user_id, now_ms=1)
     desk.repository("demo", tags={"team": "blue", "empty": ""})
-    regions, clock = Regions(), SystemClock()
-    authenticator = Authenticator(database, root_key, regions=regions, clock=clock, default_region=REGION)
-    last_uses, audit = LastUses(database), AuditBatch(database)
-    call = desk.call
-    entrance = GitEntrance(
-        authenticator=authenticator,
-        access=GitAccess(call.gate, call.repositories, call.opener),
-        database=database,
-        regions=regions,
-        clock=clock,
-        audit=audit,
-        last_uses=last_uses,
+    authenticator = Authenticator(
+        database, root_key, regions=desk.call.regions, clock=SystemClock(), default_region=REGION
     )
-    yield Doors(
-        desk,
-        ApiDoor(
-            {"codecommit": codecommit, "sts": codecommit},
-            authenticator,
-            lambda caller: replace(call, caller=caller),
-            regions,
-            database,
-            clock,
-            audit,
-            last_uses,
-        ),
-        GitDoor(
-            entrance,
-            call.publisher,
-            Fetches(PreparedResponses()),
-            capabilities.of_installed_git(),
-            Admission(),
-        ),
-        key.access_key_id,
-        key.secret.reveal(),
-    )
+    yield Signed(desk, Doors.over(desk, authenticator), key.access_key_id, key.secret.reveal())
     desk.close()
 
 
@@ -163,21 +94,21 @@ def counted() -> Iterator[list[str]]:
         event.remove(Engine, "before_cursor_execute", note)
 
 
-def test_get_repository_asks_who_calls_and_how_things_stand_and_nothing_else(doors: Doors) -> None:
+def test_get_repository_asks_who_calls_and_how_things_stand_and_nothing_else(doors: Signed) -> None:
     assert doors.get_repository("demo")[0] == 200
     with counted() as statements:
         assert doors.get_repository("demo")[0] == 200
     assert len(statements) == 2, statements
 
 
-def test_the_first_request_of_a_fetch_asks_two_questions(doors: Doors) -> None:
+def test_the_first_request_of_a_fetch_asks_two_questions(doors: Signed) -> None:
     assert doors.info_refs("demo", "git-upload-pack")[0] == 200
     with counted() as statements:
         assert doors.info_refs("demo", "git-upload-pack")[0] == 200
     assert len(statements) == 2, statements
 
 
-def test_the_first_request_of_a_push_asks_two_questions_and_writes_its_grace(doors: Doors) -> None:
+def test_the_first_request_of_a_push_asks_two_questions_and_writes_its_grace(doors: Signed) -> None:
     assert doors.info_refs("demo", "git-receive-pack")[0] == 200
     with counted() as statements:
         assert doors.info_refs("demo", "git-receive-pack")[0] == 200
@@ -185,7 +116,7 @@ def test_the_first_request_of_a_push_asks_two_questions_and_writes_its_grace(doo
     assert [each for each in statements if not each.startswith("SELECT")] != []
 
 
-def test_a_customers_key_costs_no_further_question_and_its_policy_bites_at_once(doors: Doors) -> None:
+def test_a_customers_key_costs_no_further_question_and_its_policy_bites_at_once(doors: Signed) -> None:
     allows = ALLOW | {"Action": "kms:*", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/mary"}}
     for_root = allows | {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
     set_key(doors, allows, manager="CUSTOMER")
@@ -201,7 +132,7 @@ def test_a_customers_key_costs_no_further_question_and_its_policy_bites_at_once(
     assert json.loads(doors.get_repository("demo")[1])["__type"] == "EncryptionKeyDisabledException"
 
 
-def test_a_changed_tag_or_a_closed_account_bites_on_the_next_request(doors: Doors) -> None:
+def test_a_changed_tag_or_a_closed_account_bites_on_the_next_request(doors: Signed) -> None:
     assert doors.get_repository("demo")[0] == 200
     database = doors.desk.installation.database
     with database.write() as connection:
@@ -214,7 +145,7 @@ def test_a_changed_tag_or_a_closed_account_bites_on_the_next_request(doors: Door
     assert json.loads(doors.get_repository("demo")[1])["__type"] == "UnrecognizedClientException"
 
 
-def set_key(doors: Doors, statement: dict[str, Any], **values: str) -> None:
+def set_key(doors: Signed, statement: dict[str, Any], **values: str) -> None:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     with doors.desk.installation.database.write() as connection:
         connection.execute(update(tables.kms_keys).values(policy=policy, **values))

@@ -1,0 +1,383 @@
+"""Every operation and both verbs of Git, by who asks: the right verdict in the right words.
+
+The operations are those that are registered: a new one is in the matrix by being there. Requests are
+made from the model; where the model cannot know what makes sense, from `SENSIBLE`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from doors_at_hand import HOST, Doors, Sent, ask
+from identities_at_hand import ACCOUNT, NOW
+from moorage.auth.authenticate import GitIdentity
+from moorage.core.principal import Principal, Session
+from moorage.git.pkt_line import DELIM, FLUSH, encode
+from moorage.services.codecommit import codecommit
+from moorage.storage import attachments, policies, users
+from moorage.storage.attachments import InlinePolicyRow
+from repositories_at_hand import OTHER_ACCOUNT, REGION, Desk
+
+DEMO = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:demo"
+ABROAD = f"arn:aws:codecommit:{REGION}:{OTHER_ACCOUNT}:demo"
+# Source: Service Authorization Reference: these have no resource, so they are allowed on * only.
+WITHOUT_RESOURCE = {
+    "CreateApprovalRuleTemplate",
+    "DeleteApprovalRuleTemplate",
+    "GetApprovalRuleTemplate",
+    "ListApprovalRuleTemplates",
+    "ListRepositories",
+    "ListRepositoriesForApprovalRuleTemplate",
+    "UpdateApprovalRuleTemplateContent",
+    "UpdateApprovalRuleTemplateDescription",
+    "UpdateApprovalRuleTemplateName",
+}
+COMMIT = "a" * 40
+SENSIBLE: Mapping[str, Any] = {
+    "blobId": COMMIT,
+    "branchName": "topic",
+    "commitId": COMMIT,
+    "commitIds": [COMMIT],
+    "defaultBranchName": "topic",
+    "kmsKeyId": "alias/aws/codecommit",
+    "newName": "demo",
+    "oldName": "demo",
+    "pullRequestId": "1",
+    "repositoryName": "demo",
+    "repositoryNames": ["demo"],
+    "resourceArn": DEMO,
+    "revisionId": "b" * 64,
+    "tagKeys": ["team"],
+    "tags": {"team": "blue"},
+}
+
+
+def allow(*actions: str, resource: str = "*") -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": resource}
+
+
+def deny(*actions: str) -> dict[str, Any]:
+    return allow(*actions) | {"Effect": "Deny"}
+
+
+def made(shape: Shape, name: str) -> Any:
+    """Return a request of a shape: what it requires or `SENSIBLE` has, with values likely to be valid."""
+    if name in SENSIBLE:
+        return SENSIBLE[name]
+    if isinstance(shape, StructureShape):
+        wanted = [member for member in shape.members if member in {*shape.required_members, *SENSIBLE}]
+        return {member: made(shape.members[member], member) for member in wanted}
+    if isinstance(shape, ListShape):
+        return [made(shape.member, name)]
+    if isinstance(shape, MapShape):
+        return {"key": "value"}
+    least = int(shape.metadata.get("min", 1))
+    values: dict[str, Any] = {"integer": least, "long": least, "boolean": True, "blob": "eA=="}
+    enum = getattr(shape, "enum", None)
+    return values.get(shape.type_name, enum[0] if enum else "x" * max(1, least))
+
+
+@dataclass
+class Someone:
+    """An authenticator that takes everybody for the one it is told."""
+
+    principal: Principal | None = None
+
+    def signed(self, *_: object) -> tuple[Principal, str]:
+        assert self.principal is not None
+        return self.principal, REGION
+
+    def git(self, *_: object) -> GitIdentity:
+        assert self.principal is not None
+        return GitIdentity(self.principal, REGION, "hash", None)
+
+
+@dataclass
+class World:
+    """A desk with a repository in each of two accounts, and doors that believe in anybody."""
+
+    desk: Desk
+    someone: Someone
+    doors: Doors
+    number: Iterator[int] = field(default_factory=itertools.count)
+
+    def user(
+        self,
+        *statements: Mapping[str, Any],
+        boundary: Mapping[str, Any] | None = None,
+        account: str = ACCOUNT,
+    ) -> Principal:
+        """Make a user with one inline policy and, if asked, a boundary."""
+        name = f"user{next(self.number)}"
+        with self.desk.installation.database.write() as connection:
+            arn = None
+            if boundary is not None:
+                row = policies.create(
+                    connection, account, name, path="/", description="", document=document(boundary), now_ms=1
+                )
+                arn = row.arn("aws")
+            user = users.create(connection, account, name, path="/", now_ms=1, boundary_arn=arn)
+            if statements:
+                row_of = InlinePolicyRow(user.user_id, "tests", document(*statements))
+                attachments.put_inline(connection, account, row_of)
+        return Principal("user", user.arn("aws"), account, "aws", user.user_id, user_name=name)
+
+    def call(self, principal: Principal, operation: str) -> tuple[str, str]:
+        """Ask the API; return the error's code and message, empty for none."""
+        self.someone.principal = principal
+        shape = codecommit.operations[operation].model.input_shape
+        request = made(shape, "") if shape is not None else {}
+        headers = {"host": HOST, "x-amz-target": f"CodeCommit_20150413.{operation}"}
+        sent = ask(self.doors.api, "POST", "/", headers, json.dumps(request).encode())
+        answer = json.loads(sent.body or b"{}")
+        if sent.status == 200:
+            return "", ""
+        assert sent.headers["x-amzn-requestid"]
+        return answer["__type"], answer.get("message", "")
+
+    def git(self, principal: Principal, verb: Verb) -> Sent:
+        self.someone.principal = principal
+        headers = {"host": HOST, "git-protocol": "version=2", "authorization": "Basic x"}
+        query = f"service={verb.service}" if verb.advertisement else ""
+        rest = "info/refs" if verb.advertisement else verb.service
+        method = "GET" if verb.advertisement else "POST"
+        return ask(self.doors.git, method, f"/v1/repos/demo/{rest}", headers, verb.body, query)
+
+
+def document(*statements: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+@contextmanager
+def a_world(folder: Path) -> Iterator[World]:
+    desk = Desk.at(folder)
+    desk.installation.add_account(OTHER_ACCOUNT)
+    desk.repository("demo", tags={"team": "red"})
+    someone = Someone()
+    yield World(desk, someone, Doors.over(desk, someone))
+    desk.close()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A world of a test's own, which it may change."""
+    with a_world(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world for those who are refused: nothing changes in it."""
+    with a_world(tmp_path_factory.mktemp("untouched")) as made:
+        yield made
+
+
+def in_session(principal: Principal, *statements: Mapping[str, Any]) -> Principal:
+    """Narrow a principal by a session policy."""
+    session = Session(
+        NOW, NOW + timedelta(hours=1), principal.arn, principal.unique_id, policies=(document(*statements),)
+    )
+    return replace(principal, session=session)
+
+
+# --- the columns: who asks, and the words of the refusal -----------------------------------------
+
+NOTHING_ALLOWS = "because no {} allows the {} action"
+Make = Callable[[World, str, str], Principal]
+
+
+@dataclass(frozen=True)
+class Column:
+    """Somebody who must be refused, and why."""
+
+    make: Make
+    reason: str
+
+
+def _elsewhere(world: World, action: str, resource: str) -> Principal:
+    """Somebody with the right to another repository; to one repository, where only * would do."""
+    other = DEMO if resource == "*" else DEMO.replace("demo", "other")
+    return world.user(allow(action, resource=other))
+
+
+REFUSED = {
+    "no rights": Column(
+        lambda world, _action, _resource: world.user(),
+        NOTHING_ALLOWS.format("identity-based policy", "{action}"),
+    ),
+    "other rights": Column(
+        lambda world, _action, _resource: world.user(allow("s3:*", "kms:*")),
+        NOTHING_ALLOWS.format("identity-based policy", "{action}"),
+    ),
+    "the right to something else": Column(
+        _elsewhere, NOTHING_ALLOWS.format("identity-based policy", "{action}")
+    ),
+    "explicitly denied": Column(
+        lambda world, action, _resource: world.user(allow("*"), deny(action)),
+        "with an explicit deny in an identity-based policy",
+    ),
+    "boundary": Column(
+        lambda world, action, resource: world.user(allow(action, resource=resource), boundary=allow("s3:*")),
+        NOTHING_ALLOWS.format("permissions boundary", "{action}"),
+    ),
+    "denied by the boundary": Column(
+        lambda world, action, _resource: world.user(allow("*"), boundary=deny(action)),
+        "with an explicit deny in a permissions boundary",
+    ),
+    "session policy": Column(
+        lambda world, action, resource: in_session(
+            world.user(allow(action, resource=resource)), allow("s3:*")
+        ),
+        NOTHING_ALLOWS.format("session policy", "{action}"),
+    ),
+    "denied by the session policy": Column(
+        lambda world, action, _resource: in_session(world.user(allow("*")), allow("*"), deny(action)),
+        "with an explicit deny in a session policy",
+    ),
+}
+ALLOWED: dict[str, Make] = {
+    "this action alone": lambda world, action, resource: world.user(allow(action, resource=resource)),
+    "within a boundary": lambda world, action, resource: world.user(
+        allow(action, resource=resource), boundary=allow("codecommit:*")
+    ),
+    "within a session policy": lambda world, action, resource: in_session(
+        world.user(allow("*")), allow(action, resource=resource)
+    ),
+}
+
+
+# --- the API -------------------------------------------------------------------------------------
+
+
+def resource_of(operation: str) -> str:
+    if operation == "CreateRepository" or operation not in WITHOUT_RESOURCE:
+        return DEMO
+    return "*"
+
+
+@pytest.mark.parametrize("column", REFUSED)
+@pytest.mark.parametrize("operation", sorted(codecommit.operations))
+def test_an_operation_is_refused_in_aws_words(untouched: World, operation: str, column: str) -> None:
+    action, resource = f"codecommit:{operation}", resource_of(operation)
+    principal = REFUSED[column].make(untouched, action, resource)
+    code, message = untouched.call(principal, operation)
+    because = REFUSED[column].reason.format(action=action)
+    assert (code, message) == (
+        "AccessDeniedException",
+        f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource} {because}",
+    )
+
+
+@pytest.mark.parametrize("column", ALLOWED)
+@pytest.mark.parametrize("operation", sorted(codecommit.operations))
+def test_an_operation_needs_the_right_to_its_own_action_and_resource_only(
+    world: World, operation: str, column: str
+) -> None:
+    principal = ALLOWED[column](world, f"codecommit:{operation}", resource_of(operation))
+    code, message = world.call(principal, operation)
+    assert "AccessDenied" not in code, message
+    # Whatever else went wrong, the request was a whole one.
+    assert "Required" not in code
+    assert "Invalid" not in code, message
+
+
+@pytest.mark.parametrize("operation", sorted(codecommit.operations))
+def test_somebody_of_another_account_reaches_nothing_of_this_one(world: World, operation: str) -> None:
+    stranger = world.user(allow("*"), account=OTHER_ACCOUNT)
+    before = world.desk.call.repositories.find(ACCOUNT, REGION, "demo")
+    code, message = world.call(stranger, operation)
+    shape = codecommit.operations[operation].model.input_shape
+    if shape is not None and "resourceArn" in shape.members:
+        because = NOTHING_ALLOWS.format("resource-based policy", f"codecommit:{operation}")
+        assert code == "AccessDeniedException"
+        assert message.endswith(f"on resource: {DEMO} {because}")
+    else:
+        # A name means a repository of the caller's own account, where there is none.
+        assert "DoesNotExist" in code or not code, (code, message)
+    assert world.desk.call.repositories.find(ACCOUNT, REGION, "demo") == before
+
+
+# --- git -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One request of git's, the action it needs, and what shows that it got through."""
+
+    action: str
+    service: str
+    body: bytes = b""
+    advertisement: bool = False
+
+
+CREATION = encode(b"0" * 40 + b" " + b"a" * 40 + b" refs/heads/topic\0report-status side-band-64k") + FLUSH
+VERBS = {
+    "fetch, first request": Verb("codecommit:GitPull", "git-upload-pack", advertisement=True),
+    "fetch": Verb(
+        "codecommit:GitPull",
+        "git-upload-pack",
+        b"".join([encode(b"command=ls-refs"), DELIM, encode(b"peel"), FLUSH]),
+    ),
+    "push, first request": Verb("codecommit:GitPush", "git-receive-pack", advertisement=True),
+    "push": Verb("codecommit:GitPush", "git-receive-pack", CREATION),
+}
+
+
+@pytest.mark.parametrize("column", REFUSED)
+@pytest.mark.parametrize("verb", VERBS)
+def test_git_is_refused_in_the_same_words_with_policy_and_request_id(
+    untouched: World, verb: str, column: str
+) -> None:
+    asked = VERBS[verb]
+    principal = REFUSED[column].make(untouched, asked.action, DEMO)
+    sent = untouched.git(principal, asked)
+    because = REFUSED[column].reason.format(action=asked.action)
+    text = sent.body.decode(errors="replace")
+    expected = (
+        f"User: {principal.arn} is not authorized to perform: {asked.action} on resource: {DEMO} {because}."
+    )
+    assert expected in text
+    assert sent.status == (403 if asked.advertisement else 200)
+    assert f"request id: {sent.headers['x-amzn-requestid']}" in text
+
+
+@pytest.mark.parametrize("column", ALLOWED)
+@pytest.mark.parametrize("verb", VERBS)
+def test_git_needs_the_right_to_its_own_verb_only(world: World, verb: str, column: str) -> None:
+    asked = VERBS[verb]
+    sent = world.git(ALLOWED[column](world, asked.action, DEMO), asked)
+    assert sent.status == 200
+    assert b"not authorized" not in sent.body
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_git_of_another_account_finds_no_repository(untouched: World, verb: str) -> None:
+    asked = VERBS[verb]
+    sent = untouched.git(untouched.user(allow("*"), account=OTHER_ACCOUNT), asked)
+    assert b"demo does not exist" in sent.body
+    assert sent.status == (404 if asked.advertisement else 200)
+
+
+def test_the_key_refuses_in_every_content_operation_and_in_git_alike(untouched: World) -> None:
+    principal = untouched.user(allow("codecommit:*"), deny("kms:Decrypt"))
+    code, message = untouched.call(principal, "GetRepository")
+    assert code == "EncryptionKeyAccessDeniedException"
+    assert "is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:" in message
+    for verb in VERBS.values():
+        text = untouched.git(principal, verb).body.decode(errors="replace")
+        assert "kms:Decrypt" in text
+        assert "with an explicit deny in an identity-based policy" in text
+
+
+def test_the_matrix_has_all_operations_without_resource_that_there_are() -> None:
+    assert set(codecommit.model.operation_names) >= WITHOUT_RESOURCE
