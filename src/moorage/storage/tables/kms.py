@@ -34,6 +34,7 @@ kms_keys = Table(
     Column("material_version", Integer, nullable=False),  # grows with each rotation, from 0
     Column("rotation_days", Integer),  # null: not rotated by itself
     Column("rotated_at_ms", BigInteger),
+    Column("rotate_at_ms", BigInteger),  # when the next rotation by itself is due
     Column("deletion_at_ms", BigInteger),  # when a key pending deletion goes
 )
 
