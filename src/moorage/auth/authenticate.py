@@ -1,14 +1,10 @@
 """From a credential to a principal: SigV4 in header or query string, and Git passwords.
 
-One indexed query a request finds the key, its owner, account and revision. What costs more (opening
-the sealed secret, reading tags) is kept until the account's revision moves, so a key revoked or a
-user deleted is refused on the next request, on every node.
+Both ask `auth.key_holders` whose the key is; here the signature is checked, and refusals get their words.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +14,7 @@ from moorage.auth import git_password, sigv4
 from moorage.auth.claims import Claim, read_claim
 from moorage.auth.git_credentials import GitCredentials
 from moorage.auth.git_password import GitSignature, unauthorized
+from moorage.auth.key_holders import Holder, KeyHolders, Unusable
 from moorage.auth.signing_keys import SigningKeys
 from moorage.auth.user_principals import UserPrincipals
 from moorage.core import faults
@@ -25,23 +22,19 @@ from moorage.core.arn import GLOBAL_REGIONS, partition_of
 from moorage.core.faults import Fault
 from moorage.core.principal import Principal
 from moorage.core.secrets import Secret
-from moorage.storage import access_keys, identities
-from moorage.storage.identifiers import TEMPORARY_KEY
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from moorage.auth.signed_request import SignedRequest
     from moorage.core.clock import Clock
     from moorage.crypto.root_key import RootKey
     from moorage.storage.database import Database
-    from moorage.storage.identities import KeyOwner
     from moorage.wire.regions import Regions
 
-# Keys whose secret and owner are kept (design.md section 8: 5,000 principals, two keys each).
-KEPT_KEYS = 10_000
-
 _ASK_FOR_ANOTHER = "Ask your administrator for an active access key, and run: aws configure"
+_RENEW = (
+    "Run the command again: the credential helper gets new ones for a profile with a role. For credentials "
+    "that you copied, call aws sts again and copy the new ones, all three parts."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +52,6 @@ class GitIdentity:
     expired: Fault | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Holder:
-    """A key's secret and owner."""
-
-    principal: Principal
-    secret: Secret
-
-
-@dataclass(frozen=True, slots=True)
-class _Unusable:
-    """Why a key is refused. Told to none but the log and who holds the secret: keys are guessed at."""
-
-    reason: str
-    holder: _Holder | None = None
-
-
 class Authenticator:
     """Tells who is calling. Any thread may ask."""
 
@@ -88,8 +65,6 @@ class Authenticator:
         default_region: str,
         git_password_lifetime: timedelta = git_password.LIFETIME,
     ) -> None:
-        self._database = database
-        self._root_key = root_key
         self._regions = regions
         self._clock = clock
         self._default_region = default_region
@@ -98,8 +73,7 @@ class Authenticator:
         self._git_credentials = GitCredentials(
             database, root_key, UserPrincipals(database), regions, default_region
         )
-        self._lock = threading.Lock()
-        self._holders: OrderedDict[str, tuple[int, _Holder]] = OrderedDict()
+        self._holders = KeyHolders(database, root_key)
 
     def signed(self, request: SignedRequest, service: str, region: str | None) -> tuple[Principal, str]:
         """Return who signed a request to `service`, and the region it is for.
@@ -111,15 +85,17 @@ class Authenticator:
                 InvalidClientTokenId; `detail` may hold `reason`, for the log.
         """
         claim = read_claim(request)
-        holders: list[_Holder] = []
+        holders: list[Holder] = []
 
         def secret_of(fresh: Claim) -> Secret:
             self._require_region(fresh, service, region)
-            found = self._holder(fresh.access_key_id, fresh.session_token)
-            if isinstance(found, _Unusable):
+            found = self._holders.find(fresh.access_key_id, fresh.session_token, self._clock.now())
+            if isinstance(found, Unusable):
                 raise sigv4.unknown_key(reason=found.reason)
             if found.principal.partition != partition_of(fresh.region):
                 raise sigv4.unknown_key(reason="the account is in another partition")
+            if service == "iam" and not _may_call_iam(found.principal):
+                raise sigv4.unknown_key(reason="a session without MFA, or of a federated user, calls IAM")
             holders.append(found)
             return found.secret
 
@@ -149,8 +125,8 @@ class Authenticator:
         claim = git_password.read_basic(authorization)
         if not isinstance(claim, GitSignature):
             return GitIdentity(*self._git_credentials.verified(claim, region_of_host))
-        found = self._holder(claim.access_key_id, claim.session_token)
-        if not isinstance(found, _Unusable):
+        found = self._git_holder(claim)
+        if not isinstance(found, Unusable):
             return self._verified(claim, found, host, raw_path, region_of_host)
         proven = found.holder and self._is_true(claim, found.holder, host, raw_path, region_of_host)
         reason = found.reason if proven else "it is not known here, or not active"
@@ -160,8 +136,22 @@ class Authenticator:
             reason=found.reason,
         )
 
+    def _git_holder(self, claim: GitSignature) -> Holder | Unusable:
+        now = self._clock.now()
+        try:
+            return self._holders.find(claim.access_key_id, claim.session_token, now)
+        except Fault as fault:
+            key = _shown(claim.access_key_id)
+            if fault.code == faults.EXPIRED_TOKEN:
+                text = f"The temporary credentials {key} expired at {fault.detail['expired_at']}. {_RENEW}"
+            elif fault.code == faults.INVALID_CLIENT_TOKEN_ID:
+                text = f"The session token is not one of the access key {key}. {_RENEW}"
+            else:
+                raise
+            raise unauthorized(fault.code, text, **fault.detail) from fault
+
     def _is_true(
-        self, claim: GitSignature, holder: _Holder, host: str, raw_path: str, region_of_host: str | None
+        self, claim: GitSignature, holder: Holder, host: str, raw_path: str, region_of_host: str | None
     ) -> bool:
         try:
             self._verified(claim, holder, host, raw_path, region_of_host)
@@ -170,7 +160,7 @@ class Authenticator:
         return True
 
     def _verified(
-        self, claim: GitSignature, holder: _Holder, host: str, raw_path: str, region_of_host: str | None
+        self, claim: GitSignature, holder: Holder, host: str, raw_path: str, region_of_host: str | None
     ) -> GitIdentity:
         regions = self._candidates(holder, region_of_host)
 
@@ -197,7 +187,7 @@ class Authenticator:
             verified = verify(allow_expired=True)
         return GitIdentity(holder.principal, verified.region, verified.signature_hash, expired)
 
-    def _candidates(self, holder: _Holder, region_of_host: str | None) -> Sequence[str]:
+    def _candidates(self, holder: Holder, region_of_host: str | None) -> Sequence[str]:
         """Return the regions a password may have been signed for, the likeliest first.
 
         A key signs for the regions of its account's partition alone.
@@ -228,72 +218,17 @@ class Authenticator:
         if not served:
             raise sigv4.mismatch(f"Credential should be scoped to a valid region, not '{claim.region[:64]}'.")
 
-    def _holder(self, access_key_id: str, session_token: Secret | None) -> _Holder | _Unusable:
-        if not access_keys.is_key_id(access_key_id):
-            return _Unusable("that is no access key id")
-        if access_key_id.startswith(TEMPORARY_KEY):
-            return _Unusable("it is a temporary one, and this version issues none")
-        with self._database.read() as connection:
-            owner = identities.key_owner(connection, access_key_id)
-            if owner is None:
-                return _Unusable("there is no such key")
-            holder = self._kept(owner) or self._opened(connection, owner)
-            # The gate will ask for it: one query less for each request.
-            revision = owner.revision if owner.account_open else None
-            self._database.told(revision, identities.revision, owner.account_id)
-        reason = _fault_of(owner, session_token)
-        return holder if reason is None else _Unusable(reason, holder)
 
-    def _kept(self, owner: KeyOwner) -> _Holder | None:
-        with self._lock:
-            kept = self._holders.get(owner.access_key_id)
-            if kept is None or kept[0] != owner.revision:
-                return None
-            self._holders.move_to_end(owner.access_key_id)
-            return kept[1]
+def _may_call_iam(principal: Principal) -> bool:
+    """Tell whether these credentials reach IAM at all.
 
-    def _opened(self, connection: Connection, owner: KeyOwner) -> _Holder:
-        context = access_keys.seal_context(owner.access_key_id)
-        secret = Secret(self._root_key.open(owner.secret_sealed, context).decode())
-        holder = _Holder(_principal(connection, owner), secret)
-        with self._lock:
-            self._holders[owner.access_key_id] = (owner.revision, holder)
-            while len(self._holders) > KEPT_KEYS:
-                self._holders.popitem(last=False)
-        return holder
-
-
-def _principal(connection: Connection, owner: KeyOwner) -> Principal:
-    if owner.user_id is None:
-        return Principal(
-            "root",
-            owner.arn,
-            owner.account_id,
-            owner.partition,
-            owner.account_id,
-            access_key_id=owner.access_key_id,
-        )
-    return Principal(
-        "user",
-        owner.arn,
-        owner.account_id,
-        owner.partition,
-        owner.user_id,
-        user_name=owner.user_name,
-        access_key_id=owner.access_key_id,
-        tags=identities.tags_of(connection, owner.user_id),
-    )
-
-
-def _fault_of(owner: KeyOwner, session_token: Secret | None) -> str | None:
-    """Return why a known key must not be used, or None."""
-    if not owner.account_open:
-        return "its account is closed"
-    if not owner.active:
-        return "it is inactive"
-    if session_token is not None:
-        return "a session token came with it, which only temporary keys have"
-    return None
+    Source: IAM User Guide, "Compare AWS STS credentials": a federated user's never do, those of
+    GetSessionToken only with MFA.
+    """
+    session = principal.session
+    if session is None or principal.kind == "role-session":
+        return True
+    return principal.kind != "federated-user" and session.mfa_authenticated_at is not None
 
 
 def _shown(text: str) -> str:

@@ -32,3 +32,8 @@ def key_arn(region: str, account_id: str, key_id: str) -> Arn:
 def iam_arn(partition: str, account_id: str, resource: str) -> Arn:
     """Return the ARN of something IAM names, as `user/team/demo`, `group/ops` or `root`."""
     return Arn(f"arn:{partition}:iam::{account_id}:{resource}")
+
+
+def sts_arn(partition: str, account_id: str, resource: str) -> Arn:
+    """Return the ARN of a session, as `assumed-role/build/nightly` or `federated-user/guest`."""
+    return Arn(f"arn:{partition}:sts::{account_id}:{resource}")

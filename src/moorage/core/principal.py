@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PrincipalKind = Literal["root", "user", "role-session", "federated-user"]
 
 NO_TAGS: Mapping[str, str] = MappingProxyType({})
+NO_FACTS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,23 @@ class Session:
 
     issued_at: datetime
     expires_at: datetime
-    # The role or user that the session came from.
+    # The role or user that the session came from; the account's id for its root user.
     issuer_arn: Arn
     issuer_id: str
-    # Policy documents as JSON text; an empty tuple means that none was passed.
+    # What narrows the session: documents as JSON text, and ARNs of managed policies. With neither, a
+    # role's or user's session is not narrowed, and a federated user may do nothing.
     policies: tuple[str, ...] = ()
+    policy_arns: tuple[str, ...] = ()
     mfa_authenticated_at: datetime | None = None
     tags: Mapping[str, str] = field(default_factory=lambda: NO_TAGS)
+    # Keys of the tags that go on into roles assumed with this session.
+    transitive_keys: tuple[str, ...] = ()
+    source_identity: str | None = None
+    # The session's own name: of a role session, or of a federated user.
+    name: str | None = None
+    # Who vouched for the caller, and the condition keys of what was said: `accounts.example.com:sub`.
+    provider: str | None = None
+    facts: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_FACTS)
 
 
 @dataclass(frozen=True, slots=True)
