@@ -44,7 +44,10 @@ def of_request(caller: Caller, resource_account: str) -> Mapping[str, tuple[str,
     keys.update(of_principal(caller.principal))
     if caller.principal.session is not None:
         keys.update(_of_session(caller.principal.session, caller.now))
-    return MappingProxyType({key: (value,) for key, value in keys.items()})
+    found = {key: (value,) for key, value in keys.items()}
+    session = caller.principal.session
+    # What a provider said of the caller never stands over what we know.
+    return MappingProxyType(found if session is None else {**session.facts, **found})
 
 
 def of_principal(principal: Principal) -> Iterator[tuple[str, str]]:
@@ -58,8 +61,18 @@ def of_principal(principal: Principal) -> Iterator[tuple[str, str]]:
     yield "aws:userid", principal.unique_id
     if principal.kind == "user" and principal.user_name is not None:
         yield "aws:username", principal.user_name
-    for key, value in principal.tags.items():
+    for key, value in _tags(principal).items():
         yield f"aws:PrincipalTag/{key}", value
+
+
+def _tags(principal: Principal) -> Mapping[str, str]:
+    """Return a principal's tags: those of its session over its own of the same key, whatever its case."""
+    if principal.session is None or not principal.session.tags:
+        return principal.tags
+    passed = principal.session.tags
+    folded = {key.lower() for key in passed}
+    own = {key: value for key, value in principal.tags.items() if key.lower() not in folded}
+    return {**own, **passed}
 
 
 def _of_session(session: Session, now: datetime) -> Iterator[tuple[str, str]]:
@@ -69,8 +82,10 @@ def _of_session(session: Session, now: datetime) -> Iterator[tuple[str, str]]:
     yield "aws:MultiFactorAuthPresent", "false" if authenticated is None else "true"
     if authenticated is not None:
         yield "aws:MultiFactorAuthAge", str(max(0, int((now - authenticated).total_seconds())))
-    for key, value in session.tags.items():
-        yield f"aws:PrincipalTag/{key}", value
+    if session.source_identity is not None:
+        yield "aws:SourceIdentity", session.source_identity
+    if session.provider is not None:
+        yield "aws:FederatedProvider", session.provider
 
 
 def _iso(moment: datetime) -> str:

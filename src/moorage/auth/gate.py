@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -19,19 +19,26 @@ from sqlalchemy import Connection
 
 from moorage.auth import conditions
 from moorage.core.faults import ACCESS_DENIED, Fault
-from moorage.core.principal import Caller, Principal
+from moorage.core.principal import Caller, Principal, Session
 from moorage.policy import Access, Decision, Document, NamedPolicy, PolicySet, decide, explain, parse, why
 from moorage.storage import identities
+from moorage.storage.identifiers import ROLE
+from moorage.storage.identities import PolicyText
 
 if TYPE_CHECKING:
     from moorage.storage.database import Database
-    from moorage.storage.identities import BoundPolicies, PolicyText
+    from moorage.storage.identities import BoundPolicies
 
 # Principals whose compiled policies are kept (design.md section 8), and documents parsed.
 KEPT_PRINCIPALS = 5_000
 KEPT_DOCUMENTS = 10_000
 
 NO_CONTEXT: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+_ROOT = PolicyText(
+    "root user",
+    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}',
+)
 
 _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
 
@@ -80,7 +87,7 @@ class Gate:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._compiled: OrderedDict[str, tuple[int, PolicySet]] = OrderedDict()
+        self._compiled: OrderedDict[Hashable, tuple[int, PolicySet]] = OrderedDict()
 
     def of(self, caller: Caller) -> Permissions:
         """Return what the caller may do now. Never keep it beyond the request.
@@ -98,7 +105,7 @@ class Gate:
             with self._database.read() as connection:
                 found = _compiled(connection, principal)
         self._keep(principal, revision, found)
-        return Permissions(caller, _in_session(found, principal))
+        return Permissions(caller, found)
 
     def decide(
         self,
@@ -154,13 +161,14 @@ class Gate:
 
     def _kept(self, principal: Principal, revision: int) -> PolicySet | None:
         with self._lock:
-            kept = self._compiled.get(principal.unique_id)
+            kept = self._compiled.get(_place(principal))
         return kept[1] if kept is not None and kept[0] == revision else None
 
     def _keep(self, principal: Principal, revision: int, found: PolicySet) -> None:
+        place = _place(principal)
         with self._lock:
-            self._compiled[principal.unique_id] = (revision, found)
-            self._compiled.move_to_end(principal.unique_id)
+            self._compiled[place] = (revision, found)
+            self._compiled.move_to_end(place)
             while len(self._compiled) > KEPT_PRINCIPALS:
                 self._compiled.popitem(last=False)
 
@@ -186,26 +194,53 @@ def account_in(arn: str) -> str | None:
     return parts[4] if len(parts) == 6 and _ACCOUNT.fullmatch(parts[4]) else None
 
 
+def _place(principal: Principal) -> Hashable:
+    """Return what principals of the same policies have in common: all like sessions of a role are one."""
+    session = principal.session
+    if session is None:
+        return principal.unique_id
+    return principal.kind, session.issuer_id, session.policies, session.policy_arns
+
+
 def _compiled(connection: Connection, principal: Principal) -> PolicySet:
-    # A root user has no policies of its own: the engine lets it pass the identity layer.
-    if principal.kind != "user":
-        return PolicySet()
-    found = identities.policies_of(connection, principal.partition, principal.unique_id)
-    return PolicySet() if found is None else _policy_set(found)
+    found = _of_issuer(connection, principal)
+    session = principal.session
+    if session is None:
+        return found
+    passed = bool(session.policies or session.policy_arns)
+    if not passed and principal.kind != "federated-user":
+        return found
+    return PolicySet(found.identity, found.boundary, tuple(_limits(connection, principal, session)))
+
+
+def _of_issuer(connection: Connection, principal: Principal) -> PolicySet:
+    """Compile the policies of the user, or of the user or role behind a session."""
+    issuer = principal.unique_id if principal.session is None else principal.session.issuer_id
+    if issuer == principal.account_id:
+        # A root user has no policies of its own: the engine lets it pass the identity layer. So may whom
+        # it vouches for, within the session's policies.
+        return PolicySet() if principal.kind == "root" else PolicySet((_named(_ROOT),))
+    ask = identities.role_policies if issuer.startswith(ROLE) else identities.policies_of
+    bound = ask(connection, principal.partition, issuer)
+    return PolicySet() if bound is None else _policy_set(bound)
+
+
+def _limits(connection: Connection, principal: Principal, session: Session) -> Iterator[NamedPolicy]:
+    """Return a session's policies: managed ones in the version that is in force now.
+
+    One that was deleted since allows nothing: the session keeps what its other policies allow.
+    """
+    for text in session.policies:
+        yield NamedPolicy("session policy", _document(text))
+    for arn in session.policy_arns:
+        managed = identities.managed_document(connection, principal.partition, principal.account_id, arn)
+        if managed is not None:
+            yield NamedPolicy(f"session policy {arn}", _document(managed))
 
 
 def _policy_set(found: BoundPolicies) -> PolicySet:
     boundary = None if found.boundary is None else _named(found.boundary)
     return PolicySet(tuple(_named(policy) for policy in found.identity), boundary)
-
-
-def _in_session(found: PolicySet, principal: Principal) -> PolicySet:
-    """Narrow a principal's policies by those its session was opened with."""
-    session = principal.session
-    if session is None or not session.policies:
-        return found
-    limits = tuple(NamedPolicy("session policy", _document(text)) for text in session.policies)
-    return PolicySet(found.identity, found.boundary, limits)
 
 
 def _named(policy: PolicyText) -> NamedPolicy:

@@ -213,9 +213,10 @@ def test_temporary_credentials_bring_their_times_and_a_role_its_own_arn() -> Non
     assert keys["aws:PrincipalTag/cost"] == ("1",)
 
 
-def test_a_role_session_has_no_rights_yet(installation: Installation) -> None:
+def test_a_session_of_a_role_that_is_not_there_has_no_rights(installation: Installation) -> None:
     arn = Arn(f"arn:aws:sts::{ACCOUNT}:assumed-role/r/s")
-    caller = calling(Principal("role-session", arn, ACCOUNT, "aws", "AROAX:s"))
+    session = Session(NOW, NOW, Arn(f"arn:aws:iam::{ACCOUNT}:role/r"), "AROAX")
+    caller = calling(Principal("role-session", arn, ACCOUNT, "aws", "AROAX:s", session=session))
     assert not allowed(Gate(installation.database), caller)
 
 
