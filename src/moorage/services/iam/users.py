@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from moorage.core.arn import iam_arn
-from moorage.services.iam import answers, quotas, refusals, tag_rules, targets
+from moorage.services.iam import answers, owner_targets, quotas, refusals, tag_rules, targets
 from moorage.services.iam.boundaries import require_boundary
 from moorage.services.iam.changes import change, now_ms
+from moorage.services.iam.owners import USER, changed
 from moorage.services.iam.pages import by_name, paged
 from moorage.services.iam.service import Answer, Request, iam
-from moorage.services.iam.subjects import named_user, user_or_self
+from moorage.services.iam.subjects import user_or_self
 from moorage.storage import (
     access_keys,
     accounts,
     attachments,
     groups,
     identity_tags,
+    login_profiles,
+    mfa_devices,
     service_credentials,
     ssh_keys,
     users,
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from moorage.storage.users import UserRow
 
 
-@iam.operation("CreateUser", resource=targets.new_user)
+@iam.operation("CreateUser", resource=owner_targets.created(USER))
 def create_user(call: Call, request: Request) -> Answer:
     caller, name, path = call.caller, request["UserName"], request.get("Path", "/")
     tags = tag_rules.parsed(request.get("Tags", ()))
@@ -89,12 +92,11 @@ def list_users(call: Call, request: Request) -> Answer:
     )
 
 
-@iam.operation("UpdateUser", resource=targets.both_user_names)
+@iam.operation("UpdateUser", resource=owner_targets.renamed(USER))
 def update_user(call: Call, request: Request) -> None:
     """Rename or move a user. Its id stays, and with it keys, groups and policies."""
     caller, name = call.caller, str(request.get("NewUserName", request["UserName"]))
-    with change(call, "UpdateUser", user=request["UserName"]) as connection:
-        user = named_user(connection, caller, request["UserName"])
+    with changed(call, "UpdateUser", USER, request) as (connection, user):
         holder = users.holder_of(connection, caller.account_id, name)
         if holder is not None and holder.user_id != user.user_id:
             raise refusals.name_taken("User", name)
@@ -103,8 +105,7 @@ def update_user(call: Call, request: Request) -> None:
 
 @iam.operation("DeleteUser", resource=targets.named_user)
 def delete_user(call: Call, request: Request) -> None:
-    with change(call, "DeleteUser", user=request["UserName"]) as connection:
-        user = named_user(connection, call.caller, request["UserName"])
+    with changed(call, "DeleteUser", USER, request) as (connection, user):
         _require_bare(connection, user)
         users.remove(connection, user.user_id)
 
@@ -117,6 +118,10 @@ def _require_bare(connection: Connection, user: UserRow) -> None:
         raise refusals.must_first("delete policies")
     if access_keys.of_owner(connection, user.account_id, user.user_id):
         raise refusals.must_first("delete access keys")
+    if login_profiles.find(connection, user.user_id) is not None:
+        raise refusals.must_first("delete login profile")
+    if mfa_devices.of_owner(connection, user.user_id):
+        raise refusals.must_first("delete MFA device")
     if service_credentials.of_user(connection, user.user_id):
         raise refusals.must_first("delete service specific credentials")
     if ssh_keys.of_user(connection, user.user_id):
