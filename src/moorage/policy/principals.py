@@ -20,8 +20,8 @@ _ROOT_ARN = re.compile(r"arn:([a-z0-9-]+):iam::([0-9]{12}):root")
 _NAMED_ARN = re.compile(
     r"arn:[a-z0-9-]+:(?:iam::[0-9]{12}:(?:user|role)/|sts::[0-9]{12}:(?:assumed-role/[^/]+|federated-user)/).+"
 )
-# A user or role whose ARN was replaced by its unique id when the policy was saved.
-_UNIQUE_ID = re.compile(r"(?:AIDA|AROA)[A-Z0-9]{12,124}")
+# A user, role or role session whose ARN was replaced by its unique id when the policy was saved.
+_UNIQUE_ID = re.compile(r"(?:AIDA|AROA)[A-Z0-9]{12,124}|AROA[A-Z0-9]{12,124}:[\w+=,.@-]{2,64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,10 @@ class GroupRow:
     path: str
     created_at_ms: int
 
+    @property
+    def unique_id(self) -> str:
+        return self.group_id
+
     def arn(self, partition: str) -> Arn:
         return iam_arn(partition, self.account_id, f"group{self.path}{self.name}")
 

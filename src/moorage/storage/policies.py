@@ -26,6 +26,10 @@ class PolicyRow:
     created_at_ms: int
     updated_at_ms: int
 
+    @property
+    def unique_id(self) -> str:
+        return self.policy_id
+
     def arn(self, partition: str) -> Arn:
         return iam_arn(partition, self.account_id, f"policy{self.path}{self.name}")
 

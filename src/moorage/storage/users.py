@@ -24,6 +24,10 @@ class UserRow:
     boundary_arn: str | None
     created_at_ms: int
 
+    @property
+    def unique_id(self) -> str:
+        return self.user_id
+
     def arn(self, partition: str) -> Arn:
         return iam_arn(partition, self.account_id, f"user{self.path}{self.name}")
 

@@ -249,6 +249,16 @@ def test_a_policy_of_another_account_is_denied_to_all_but_looks_absent_to_nobody
         assert desk.refusal("GetPolicy", PolicyArn=foreign).code == "AccessDenied"
 
 
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
+
+
 def test_every_operation_registered_asks_for_permission(root: Desk, installation: Installation) -> None:
     nobody = Desk(installation, iam, user_principal(installation.add_user("nobody")))
     installation.add_user("mary")
@@ -257,6 +267,12 @@ def test_every_operation_registered_asks_for_permission(root: Desk, installation
     request = {
         "UserName": "mary",
         "GroupName": "dev",
+        "RoleName": "deploy",
+        "InstanceProfileName": "web",
+        "AssumeRolePolicyDocument": TRUST,
+        "Description": "",
+        "AWSServiceName": "ecs.amazonaws.com",
+        "DeletionTaskId": "task/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS/x",
         "PolicyArn": OWN,
         "PolicyName": "own",
         "PolicyDocument": ALLOW,

@@ -1,91 +1,68 @@
-"""Managed policies on users and groups."""
+"""Managed policies on users, groups and roles."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from sqlalchemy import Connection
-
 from moorage.core.faults import Fault
-from moorage.services.iam import quotas, refusals, targets
-from moorage.services.iam.changes import change, now_ms
+from moorage.services.iam import owner_targets, quotas, refusals
+from moorage.services.iam.changes import now_ms
 from moorage.services.iam.managed import is_attachable
+from moorage.services.iam.owners import GROUP, ROLE, USER, OwnerOperation, owner_operations
 from moorage.services.iam.pages import itself, paged
-from moorage.services.iam.service import Answer, Request, iam
-from moorage.services.iam.subjects import named_group, named_user
+from moorage.services.iam.service import Answer
 from moorage.storage import attachments, identities
 
-if TYPE_CHECKING:
-    from moorage.services.call import Call
+# How many of them, and what AWS calls that quota.
+_QUOTAS = {
+    USER.noun: ("PoliciesPerUser", quotas.POLICIES_PER_USER),
+    GROUP.noun: ("PoliciesPerGroup", quotas.POLICIES_PER_GROUP),
+    ROLE.noun: ("PoliciesPerRole", quotas.POLICIES_PER_ROLE),
+}
 
 
-@iam.operation("AttachUserPolicy", resource=targets.user_with_policy)
-def attach_user_policy(call: Call, request: Request) -> None:
-    """Give a user a managed policy; that it has it already is no error."""
-    with change(call, "AttachUserPolicy", user=request["UserName"]) as connection:
-        user = named_user(connection, call.caller, request["UserName"])
-        _attach(call, connection, user.user_id, request, ("PoliciesPerUser", quotas.POLICIES_PER_USER))
+@owner_operations(
+    {"AttachUserPolicy": USER, "AttachGroupPolicy": GROUP, "AttachRolePolicy": ROLE},
+    resource=owner_targets.with_policy,
+)
+def attach_policy(asked: OwnerOperation) -> None:
+    """Give an owner a managed policy; that it has it already is no error."""
+    caller, arn = asked.call.caller, asked.request["PolicyArn"]
+    with asked.change() as (connection, owner):
+        if identities.managed_document(connection, caller.partition, caller.account_id, arn) is None:
+            raise refusals.not_attachable(arn)
+        if not is_attachable(arn):
+            raise Fault("PolicyNotAttachable", f"Policy {arn} is for AWS's own roles and cannot be attached.")
+        existing = attachments.attached(connection, owner.unique_id)
+        if arn in existing:
+            return
+        quotas.require_room(*_QUOTAS[asked.kind.noun], len(existing))
+        attachments.attach(connection, caller.account_id, owner.unique_id, arn, now_ms=now_ms(asked.call))
 
 
-@iam.operation("AttachGroupPolicy", resource=targets.group_with_policy)
-def attach_group_policy(call: Call, request: Request) -> None:
-    """Give a group a managed policy; that it has it already is no error."""
-    with change(call, "AttachGroupPolicy", group=request["GroupName"]) as connection:
-        group = named_group(connection, call.caller, request["GroupName"])
-        _attach(call, connection, group.group_id, request, ("PoliciesPerGroup", quotas.POLICIES_PER_GROUP))
+@owner_operations(
+    {"DetachUserPolicy": USER, "DetachGroupPolicy": GROUP, "DetachRolePolicy": ROLE},
+    resource=owner_targets.with_policy,
+)
+def detach_policy(asked: OwnerOperation) -> None:
+    arn = asked.request["PolicyArn"]
+    with asked.change() as (connection, owner):
+        if not attachments.detach(connection, owner.unique_id, arn):
+            raise refusals.no_such_policy(arn)
 
 
-def _attach(
-    call: Call, connection: Connection, owner_id: str, request: Request, quota: tuple[str, int]
-) -> None:
-    caller, arn = call.caller, request["PolicyArn"]
-    if identities.managed_document(connection, caller.partition, caller.account_id, arn) is None:
-        raise refusals.not_attachable(arn)
-    if not is_attachable(arn):
-        raise Fault("PolicyNotAttachable", f"Policy {arn} is for AWS's own roles and cannot be attached.")
-    existing = attachments.attached(connection, owner_id)
-    if arn in existing:
-        return
-    quotas.require_room(*quota, len(existing))
-    attachments.attach(connection, caller.account_id, owner_id, arn, now_ms=now_ms(call))
-
-
-@iam.operation("DetachUserPolicy", resource=targets.user_with_policy)
-def detach_user_policy(call: Call, request: Request) -> None:
-    with change(call, "DetachUserPolicy", user=request["UserName"]) as connection:
-        user = named_user(connection, call.caller, request["UserName"])
-        if not attachments.detach(connection, user.user_id, request["PolicyArn"]):
-            raise refusals.no_such_policy(request["PolicyArn"])
-
-
-@iam.operation("DetachGroupPolicy", resource=targets.group_with_policy)
-def detach_group_policy(call: Call, request: Request) -> None:
-    with change(call, "DetachGroupPolicy", group=request["GroupName"]) as connection:
-        group = named_group(connection, call.caller, request["GroupName"])
-        if not attachments.detach(connection, group.group_id, request["PolicyArn"]):
-            raise refusals.no_such_policy(request["PolicyArn"])
-
-
-@iam.operation("ListAttachedUserPolicies", resource=targets.named_user)
-def list_attached_user_policies(call: Call, request: Request) -> Answer:
-    with call.database.read() as connection:
-        user = named_user(connection, call.caller, request["UserName"])
-        found = attachments.attached(connection, user.user_id)
-    return _page(call, "ListAttachedUserPolicies", request, found)
-
-
-@iam.operation("ListAttachedGroupPolicies", resource=targets.named_group)
-def list_attached_group_policies(call: Call, request: Request) -> Answer:
-    with call.database.read() as connection:
-        group = named_group(connection, call.caller, request["GroupName"])
-        found = attachments.attached(connection, group.group_id)
-    return _page(call, "ListAttachedGroupPolicies", request, found)
-
-
-def _page(call: Call, operation: str, request: Request, arns: list[str]) -> Answer:
-    prefix = request.get("PathPrefix", "/")
-    under = [arn for arn in arns if _path(arn).startswith(prefix)]
-    return paged(call, operation, request, "AttachedPolicies", under, key=itself, shown=_shown)
+@owner_operations(
+    {
+        "ListAttachedUserPolicies": USER,
+        "ListAttachedGroupPolicies": GROUP,
+        "ListAttachedRolePolicies": ROLE,
+    },
+    resource=owner_targets.named,
+)
+def list_attached_policies(asked: OwnerOperation) -> Answer:
+    with asked.call.database.read() as connection:
+        found = attachments.attached(connection, asked.owner(connection).unique_id)
+    prefix = asked.request.get("PathPrefix", "/")
+    under = [arn for arn in found if _path(arn).startswith(prefix)]
+    return paged(asked.call, asked.name, asked.request, "AttachedPolicies", under, key=itself, shown=_shown)
 
 
 def _path(arn: str) -> str:

@@ -1,4 +1,4 @@
-"""Permissions boundaries: the most that a user may do, whatever its policies allow."""
+"""Permissions boundaries: the most that a user or role may do, whatever its policies allow."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from moorage.services.iam import refusals, targets
-from moorage.services.iam.changes import change
-from moorage.services.iam.service import Request, iam
-from moorage.services.iam.subjects import named_user, require_policy_arn
-from moorage.storage import identities, users
+from moorage.services.iam import owner_targets, refusals
+from moorage.services.iam.owners import ROLE, USER, Owner, OwnerOperation, owner_operations
+from moorage.services.iam.subjects import require_policy_arn
+from moorage.storage import identities, roles, users
+from moorage.storage.roles import RoleRow
+from moorage.storage.users import UserRow
 
 if TYPE_CHECKING:
     from moorage.core.principal import Caller
-    from moorage.services.call import Call
 
 
 def require_boundary(connection: Connection, caller: Caller, arn: str) -> None:
@@ -28,19 +28,28 @@ def require_boundary(connection: Connection, caller: Caller, arn: str) -> None:
         raise refusals.not_attachable(arn)
 
 
-@iam.operation("PutUserPermissionsBoundary", resource=targets.user_with_new_boundary)
-def put_user_permissions_boundary(call: Call, request: Request) -> None:
-    arn = request["PermissionsBoundary"]
-    with change(call, "PutUserPermissionsBoundary", user=request["UserName"]) as connection:
-        user = named_user(connection, call.caller, request["UserName"])
-        require_boundary(connection, call.caller, arn)
-        users.set_boundary(connection, user.user_id, arn)
+@owner_operations(
+    {"PutUserPermissionsBoundary": USER, "PutRolePermissionsBoundary": ROLE},
+    resource=owner_targets.with_new_boundary,
+)
+def put_permissions_boundary(asked: OwnerOperation) -> None:
+    arn = asked.request["PermissionsBoundary"]
+    with asked.change() as (connection, owner):
+        require_boundary(connection, asked.call.caller, arn)
+        _set(connection, owner, arn)
 
 
-@iam.operation("DeleteUserPermissionsBoundary", resource=targets.named_user)
-def delete_user_permissions_boundary(call: Call, request: Request) -> None:
-    with change(call, "DeleteUserPermissionsBoundary", user=request["UserName"]) as connection:
-        user = named_user(connection, call.caller, request["UserName"])
-        if user.boundary_arn is None:
-            raise refusals.no_boundary(user.name)
-        users.set_boundary(connection, user.user_id, None)
+@owner_operations(
+    {"DeleteUserPermissionsBoundary": USER, "DeleteRolePermissionsBoundary": ROLE},
+    resource=owner_targets.named,
+)
+def delete_permissions_boundary(asked: OwnerOperation) -> None:
+    with asked.change() as (connection, owner):
+        if isinstance(owner, UserRow | RoleRow) and owner.boundary_arn is None:
+            raise refusals.no_boundary(asked.kind.noun.lower(), owner.name)
+        _set(connection, owner, None)
+
+
+def _set(connection: Connection, owner: Owner, arn: str | None) -> None:
+    change = roles.set_boundary if isinstance(owner, RoleRow) else users.set_boundary
+    change(connection, owner.unique_id, arn)

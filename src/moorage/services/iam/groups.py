@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moorage.core.arn import iam_arn
-from moorage.services.iam import answers, quotas, refusals, targets
+from moorage.services.iam import answers, owner_targets, quotas, refusals, targets
 from moorage.services.iam.changes import change, now_ms
+from moorage.services.iam.owners import GROUP, changed
 from moorage.services.iam.pages import by_name, paged
 from moorage.services.iam.service import Answer, Request, iam
-from moorage.services.iam.subjects import named_group, named_user
+from moorage.services.iam.subjects import named_user
 from moorage.storage import attachments, groups
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from moorage.storage.groups import GroupRow
 
 
-@iam.operation("CreateGroup", resource=targets.new_group)
+@iam.operation("CreateGroup", resource=owner_targets.created(GROUP))
 def create_group(call: Call, request: Request) -> Answer:
     caller, name, path = call.caller, request["GroupName"], request.get("Path", "/")
     arn = iam_arn(caller.partition, caller.account_id, f"group{path}{name}")
@@ -33,12 +34,12 @@ def create_group(call: Call, request: Request) -> Answer:
     return {"Group": answers.group(group, caller.partition)}
 
 
-@iam.operation("GetGroup", resource=targets.named_group)
+@iam.operation("GetGroup", resource=owner_targets.named(GROUP))
 def get_group(call: Call, request: Request) -> Answer:
     """Return a group and its users."""
     partition = call.caller.partition
     with call.database.read() as connection:
-        group = named_group(connection, call.caller, request["GroupName"])
+        group = GROUP.named(connection, call.caller, request["GroupName"])
         members = groups.members(connection, group.group_id)
     users = paged(
         call,
@@ -59,22 +60,20 @@ def list_groups(call: Call, request: Request) -> Answer:
     return _page(call, "ListGroups", request, found)
 
 
-@iam.operation("UpdateGroup", resource=targets.both_group_names)
+@iam.operation("UpdateGroup", resource=owner_targets.renamed(GROUP))
 def update_group(call: Call, request: Request) -> None:
     """Rename or move a group; members and policies stay."""
     caller, name = call.caller, str(request.get("NewGroupName", request["GroupName"]))
-    with change(call, "UpdateGroup", group=request["GroupName"]) as connection:
-        group = named_group(connection, caller, request["GroupName"])
+    with changed(call, "UpdateGroup", GROUP, request) as (connection, group):
         holder = groups.holder_of(connection, caller.account_id, name)
         if holder is not None and holder.group_id != group.group_id:
             raise refusals.name_taken("Group", name)
         groups.rename(connection, group.group_id, name=name, path=request.get("NewPath", group.path))
 
 
-@iam.operation("DeleteGroup", resource=targets.named_group)
+@iam.operation("DeleteGroup", resource=owner_targets.named(GROUP))
 def delete_group(call: Call, request: Request) -> None:
-    with change(call, "DeleteGroup", group=request["GroupName"]) as connection:
-        group = named_group(connection, call.caller, request["GroupName"])
+    with changed(call, "DeleteGroup", GROUP, request) as (connection, group):
         if groups.members(connection, group.group_id):
             raise refusals.must_first("remove users from group")
         if attachments.attached(connection, group.group_id):
@@ -84,11 +83,10 @@ def delete_group(call: Call, request: Request) -> None:
         groups.remove(connection, group.group_id)
 
 
-@iam.operation("AddUserToGroup", resource=targets.named_group)
+@iam.operation("AddUserToGroup", resource=owner_targets.named(GROUP))
 def add_user_to_group(call: Call, request: Request) -> None:
     """Put a user into a group; that it is there already is no error."""
-    with change(call, "AddUserToGroup", group=request["GroupName"]) as connection:
-        group = named_group(connection, call.caller, request["GroupName"])
+    with changed(call, "AddUserToGroup", GROUP, request) as (connection, group):
         user = named_user(connection, call.caller, request["UserName"])
         existing = groups.of_user(connection, user.user_id)
         if group in existing:
@@ -97,10 +95,9 @@ def add_user_to_group(call: Call, request: Request) -> None:
         groups.add_member(connection, group.group_id, user.user_id)
 
 
-@iam.operation("RemoveUserFromGroup", resource=targets.named_group)
+@iam.operation("RemoveUserFromGroup", resource=owner_targets.named(GROUP))
 def remove_user_from_group(call: Call, request: Request) -> None:
-    with change(call, "RemoveUserFromGroup", group=request["GroupName"]) as connection:
-        group = named_group(connection, call.caller, request["GroupName"])
+    with changed(call, "RemoveUserFromGroup", GROUP, request) as (connection, group):
         user = named_user(connection, call.caller, request["UserName"])
         if not groups.remove_member(connection, group.group_id, user.user_id):
             raise refusals.no_such_member(user.name, group.name)

@@ -17,6 +17,14 @@ def no_such_principal(arn: str) -> Fault:
     return _no_such(f"The user, group or role with ARN {arn} cannot be found.")
 
 
+def no_such_role(name: str) -> Fault:
+    return _no_such(f"The role with name {name} cannot be found.")
+
+
+def no_such_instance_profile(name: str) -> Fault:
+    return _no_such(f"Instance Profile {name} cannot be found.")
+
+
 def no_such_access_key(key_id: str) -> Fault:
     return _no_such(f"The Access Key with id {key_id} cannot be found.")
 
@@ -41,8 +49,8 @@ def no_such_member(user: str, group: str) -> Fault:
     return _no_such(f"The user with name {user} is not in the group {group}.")
 
 
-def no_boundary(user: str) -> Fault:
-    return _no_such(f"The user with name {user} has no permissions boundary.")
+def no_boundary(kind: str, name: str) -> Fault:
+    return _no_such(f"The {kind} with name {name} has no permissions boundary.")
 
 
 def _no_such(message: str) -> Fault:
@@ -50,7 +58,7 @@ def _no_such(message: str) -> Fault:
 
 
 def name_taken(kind: str, name: str) -> Fault:
-    """The refusal for a name that a user or group has already, whatever its case."""
+    """The refusal for a name that another of its kind has already, whatever its case."""
     return Fault("EntityAlreadyExists", f"{kind} with name {name} already exists.", status=409)
 
 
@@ -78,6 +86,14 @@ def invalid_arn(arn: str) -> Fault:
 
 def aws_managed(arn: str) -> Fault:
     return Fault(ACCESS_DENIED, f"{arn} is managed by AWS and cannot be changed.", status=403)
+
+
+def protected_role(name: str) -> Fault:
+    """The refusal to change a role that a service made for itself."""
+    message = (
+        f"Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
+    )
+    return Fault("UnmodifiableEntity", message)
 
 
 def malformed_policy(message: str) -> Fault:

@@ -13,14 +13,16 @@ from sqlalchemy import Connection
 
 from moorage.core.arn import iam_arn
 from moorage.services.iam.subjects import require_policy_arn
-from moorage.storage import access_keys, groups, identity_tags, policies, users
+from moorage.storage import access_keys, identity_tags, policies, users
+from moorage.storage.roles import RoleRow
+from moorage.storage.users import UserRow
 from moorage.wire.dispatch import Target
 
 if TYPE_CHECKING:
     from moorage.core.principal import Caller
     from moorage.services.call import Call
+    from moorage.services.iam.owners import Owner
     from moorage.services.iam.service import Request
-    from moorage.storage.users import UserRow
 
 Context = Mapping[str, tuple[str, ...]]
 Rule = Callable[["Call", "Request"], Iterable[Target]]
@@ -36,47 +38,9 @@ def everything_of_kind(kind: str) -> Rule:
     return rule
 
 
-def new_user(call: Call, request: Request) -> list[Target]:
-    """The rule of CreateUser. Tags on it need iam:TagUser besides."""
-    target = Target(
-        _arn(call.caller, f"user{request.get('Path', '/')}{request['UserName']}"),
-        {**request_tags(request), **_boundary(request.get("PermissionsBoundary"))},
-    )
-    if request.get("Tags"):
-        call.gate.require(call.caller, "iam:TagUser", target.arn, target.context)
-    return [target]
-
-
 def named_user(call: Call, request: Request) -> list[Target]:
     """The rule of what is done to one user, or to the caller where no name is given."""
     return [_user_target(call, request)]
-
-
-def user_with_policy(call: Call, request: Request) -> list[Target]:
-    """The rule of attaching and detaching: policies may allow only certain policies."""
-    require_policy_arn(call.caller, request["PolicyArn"])
-    return [_user_target(call, request, {"iam:PolicyARN": (request["PolicyArn"],)})]
-
-
-def user_with_new_boundary(call: Call, request: Request) -> list[Target]:
-    """The rule of setting a boundary: the new one is what conditions see."""
-    require_policy_arn(call.caller, request["PermissionsBoundary"])
-    return [_user_target(call, request, _boundary(request["PermissionsBoundary"]))]
-
-
-def tagged_user(call: Call, request: Request) -> list[Target]:
-    """The rule of tagging and untagging a user."""
-    return [_user_target(call, request, request_tags(request))]
-
-
-def both_user_names(call: Call, request: Request) -> list[Target]:
-    """The rule of renaming or moving a user: the old ARN and the new one."""
-    with call.database.read() as connection:
-        user = users.find(connection, call.caller.account_id, request["UserName"])
-    path = request.get("NewPath", "/" if user is None else user.path)
-    new = _arn(call.caller, f"user{path}{request.get('NewUserName', request['UserName'])}")
-    old = _user_target(call, request)
-    return [old] if new == old.arn else [old, Target(new, old.context)]
 
 
 def key_owner(call: Call, request: Request) -> list[Target]:
@@ -89,33 +53,7 @@ def key_owner(call: Call, request: Request) -> list[Target]:
         if key.user_id is None:
             return [Target(_arn(caller, "root"))]
         user = users.by_id(connection, key.user_id)
-        return [Target(_arn(caller, "user/")) if user is None else _known_user(connection, caller, user)]
-
-
-def new_group(call: Call, request: Request) -> list[Target]:
-    """The rule of CreateGroup."""
-    return [Target(_arn(call.caller, f"group{request.get('Path', '/')}{request['GroupName']}"))]
-
-
-def named_group(call: Call, request: Request) -> list[Target]:
-    """The rule of what is done to one group, its members included."""
-    return [Target(_group_arn(call, request))]
-
-
-def group_with_policy(call: Call, request: Request) -> list[Target]:
-    """The rule of attaching to and detaching from a group."""
-    require_policy_arn(call.caller, request["PolicyArn"])
-    return [Target(_group_arn(call, request), {"iam:PolicyARN": (request["PolicyArn"],)})]
-
-
-def both_group_names(call: Call, request: Request) -> list[Target]:
-    """The rule of renaming or moving a group: the old ARN and the new one."""
-    with call.database.read() as connection:
-        group = groups.find(connection, call.caller.account_id, request["GroupName"])
-    path = request.get("NewPath", "/" if group is None else group.path)
-    new = _arn(call.caller, f"group{path}{request.get('NewGroupName', request['GroupName'])}")
-    old = _group_arn(call, request)
-    return [Target(arn) for arn in dict.fromkeys((old, new))]
+        return [Target(_arn(caller, "user/")) if user is None else known(connection, caller, user)]
 
 
 def new_policy(call: Call, request: Request) -> list[Target]:
@@ -151,27 +89,31 @@ def resource_tags(tags: Mapping[str, str]) -> Context:
     return {f"{prefix}/{key}": (value,) for prefix in prefixes for key, value in tags.items()}
 
 
+def boundary(arn: str | None) -> Context:
+    """Return the key that speaks of a boundary, where there is one."""
+    return {} if arn is None else {"iam:PermissionsBoundary": (arn,)}
+
+
+def known(connection: Connection, caller: Caller, owner: Owner, more: Context | None = None) -> Target:
+    """Return what policies see of something that exists: its ARN, its tags, its boundary."""
+    bounds = owner.boundary_arn if isinstance(owner, UserRow | RoleRow) else None
+    context = {
+        **resource_tags(identity_tags.of(connection, owner.unique_id)),
+        **boundary(bounds),
+        **(more or {}),
+    }
+    return Target(owner.arn(caller.partition), context)
+
+
 def _arn(caller: Caller, resource: str) -> str:
     return iam_arn(caller.partition, caller.account_id, resource)
 
 
-def _boundary(arn: str | None) -> Context:
-    return {} if arn is None else {"iam:PermissionsBoundary": (arn,)}
-
-
-def _group_arn(call: Call, request: Request) -> str:
-    with call.database.read() as connection:
-        group = groups.find(connection, call.caller.account_id, request["GroupName"])
-    if group is None:
-        return _arn(call.caller, f"group/{request['GroupName']}")
-    return group.arn(call.caller.partition)
-
-
-def _user_target(call: Call, request: Request, more: Context | None = None) -> Target:
+def _user_target(call: Call, request: Request) -> Target:
     caller = call.caller
     name = request.get("UserName")
     if name is None and caller.principal.kind != "user":
-        return Target(caller.principal.arn, more or {})
+        return Target(caller.principal.arn)
     with call.database.read() as connection:
         user = (
             users.by_id(connection, caller.principal.unique_id)
@@ -179,14 +121,5 @@ def _user_target(call: Call, request: Request, more: Context | None = None) -> T
             else users.find(connection, caller.account_id, name)
         )
         if user is None:
-            return Target(_arn(caller, f"user/{name or caller.principal.user_name}"), more or {})
-        return _known_user(connection, caller, user, more or {})
-
-
-def _known_user(connection: Connection, caller: Caller, user: UserRow, more: Context | None = None) -> Target:
-    context = {
-        **resource_tags(identity_tags.of(connection, user.user_id)),
-        **_boundary(user.boundary_arn),
-        **(more or {}),
-    }
-    return Target(user.arn(caller.partition), context)
+            return Target(_arn(caller, f"user/{name or caller.principal.user_name}"))
+        return known(connection, caller, user)
