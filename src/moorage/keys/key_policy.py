@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from moorage.core.arn import iam_arn, partition_of
 from moorage.core.principal import Caller
+from moorage.keys.key_access import about_encryption_context, about_key
 from moorage.keys.wrapping import ENCRYPTION_CONTEXT_KEY
 from moorage.storage.kms_keys import KmsKeyRow
 
@@ -66,15 +67,17 @@ def default_policy(account_id: str, region: str) -> str:
 
 
 def conditions(
-    caller: Caller, key: KmsKeyRow, repository_id: str, aliases: tuple[str, ...]
+    caller: Caller,
+    key: KmsKeyRow,
+    repository_id: str,
+    aliases: tuple[str, ...],
+    tags: Mapping[str, str],
 ) -> Mapping[str, tuple[str, ...]]:
     """Return the condition keys of a KMS call that CodeCommit makes for its caller."""
     return {
-        "kms:CallerAccount": (caller.account_id,),
+        **about_key(key, caller.account_id, aliases, tags),
+        **about_encryption_context({ENCRYPTION_CONTEXT_KEY: repository_id}),
         "kms:ViaService": (via_service(key.region),),
-        f"kms:EncryptionContext:{ENCRYPTION_CONTEXT_KEY}": (repository_id,),
-        "kms:EncryptionContextKeys": (ENCRYPTION_CONTEXT_KEY,),
-        "kms:ResourceAliases": aliases,
         "aws:ViaAWSService": ("true",),
         "aws:CalledVia": ("codecommit.amazonaws.com",),
         "aws:CalledViaFirst": ("codecommit.amazonaws.com",),

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
-from functools import lru_cache
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -20,13 +19,15 @@ from moorage.core.faults import Fault
 from moorage.core.principal import Caller
 from moorage.crypto.root_key import RootKey
 from moorage.crypto.streams import DataKey
-from moorage.keys import wrapping
+from moorage.keys import key_access, wrapping
+from moorage.keys.key_access import Permissions
 from moorage.keys.key_names import KeyName
 from moorage.keys.key_policy import ACTIONS, DEFAULT_ALIAS, conditions, default_policy
 from moorage.keys.unwrapped import UnwrappedKeys
-from moorage.policy import Access, Decision, Document, NamedPolicy, PolicySet, explain, mentions, parse, why
-from moorage.storage import kms_keys
+from moorage.policy import explain, mentions, why
+from moorage.storage import kms_grants, kms_keys, kms_materials, kms_tags
 from moorage.storage.database import Database, now_ms
+from moorage.storage.kms_grants import GrantRow
 from moorage.storage.kms_keys import KmsKeyRow
 
 # A deny bites at once; this bounds how long a key stays in memory after its last use was allowed.
@@ -40,25 +41,6 @@ _STATES = {
     "Disabled": ("EncryptionKeyDisabledException", "The encryption key {arn} is disabled."),
     "PendingDeletion": ("EncryptionKeyUnavailableException", "The encryption key {arn} is pending deletion."),
 }
-
-
-class Permissions(Protocol):
-    """What one caller may do, as `auth.gate` answers it."""
-
-    @property
-    def policies(self) -> PolicySet: ...
-
-    def access(self, action: str, resource: str, context: Mapping[str, tuple[str, ...]]) -> Access: ...
-
-    def decide(
-        self,
-        action: str,
-        resource: str,
-        context: Mapping[str, tuple[str, ...]],
-        *,
-        resource_policy: NamedPolicy | None,
-        resource_policy_must_allow: bool,
-    ) -> Decision: ...
 
 
 class Gate(Protocol):
@@ -97,7 +79,7 @@ class Keyring:
             Fault: see `require`; EncryptionIntegrityChecksFailedException (500) when the wrapped
                 key was tampered with.
         """
-        return self._unwrap(self._allowed(caller, row, connection), row)
+        return self._unwrap(self._allowed(caller, row, connection), row, connection)
 
     def require(self, caller: Caller, row: WrappedKey, connection: Connection | None = None) -> None:
         """Refuse a caller who may not use a repository's key.
@@ -117,8 +99,8 @@ class Keyring:
         """
         with self._reading(connection) as reading:
             key = _required(kms_keys.find(reading, row.kms_key_id), row.kms_key_id)
-        _require_enabled(key)
-        return self._unwrap(key, row)
+            _require_enabled(key)
+            return self._unwrap(key, row, reading)
 
     def default_key(self, connection: Connection, account_id: str, region: str) -> KmsKeyRow:
         """Return the account's AWS-managed key of a region; make it in this transaction if need be."""
@@ -161,34 +143,39 @@ class Keyring:
         return wrapping.wrap(self._root_key, key, DataKey.generate(), repository_id)
 
     def rewrap(self, row: WrappedKey, key: KmsKeyRow, connection: Connection) -> bytes:
-        """Return a repository's data key wrapped by another key. Blobs stay as they are."""
+        """Return a repository's data key wrapped by another key, or by the newest material of its own.
+
+        Blobs stay as they are.
+        """
         return wrapping.wrap(self._root_key, key, self.open_for_service(row, connection), row.repository_id)
 
     def _allowed(self, caller: Caller, row: WrappedKey, connection: Connection | None) -> KmsKeyRow:
-        key, aliases = self._key_and_aliases(row, connection)
+        def ask(question: Callable[[Connection, Asked], Found], about: Asked) -> Found:
+            return self._database.ask(question, about) if connection is None else question(connection, about)
+
+        key = _required(ask(kms_keys.find, row.kms_key_id), row.kms_key_id)
         managed = key.manager == "AWS"
         permissions = self._gate.of(caller)
         # Everyone in the account may use the managed key, unless a policy of theirs denies it.
         exempt = managed and key.account_id == caller.account_id
         if not (exempt and not mentions(permissions.policies, "kms", effect="Deny")):
-            context = conditions(caller, key, row.repository_id, aliases)
-            _require_access(permissions, key, context, denials_only=exempt)
+            aliases = (DEFAULT_ALIAS,) if managed else ask(kms_keys.aliases_of, key)
+            tags = {} if managed else ask(kms_tags.of, key.key_id)
+            context = conditions(caller, key, row.repository_id, aliases, tags)
+            _require_access(
+                permissions, key, context, lambda: ask(kms_grants.of_key, key.key_id), denials_only=exempt
+            )
         _require_enabled(key)
         return key
 
-    def _key_and_aliases(
-        self, row: WrappedKey, connection: Connection | None
-    ) -> tuple[KmsKeyRow, tuple[str, ...]]:
-        def ask(question: Callable[[Connection, Asked], Found], about: Asked) -> Found:
-            return self._database.ask(question, about) if connection is None else question(connection, about)
+    def _unwrap(self, key: KmsKeyRow, row: WrappedKey, connection: Connection | None) -> DataKey:
+        def old(version: int) -> bytes | None:
+            with self._reading(connection) as reading:
+                return kms_materials.sealed(reading, key.key_id, version)
 
-        key = _required(ask(kms_keys.find, row.kms_key_id), row.kms_key_id)
-        return key, (DEFAULT_ALIAS,) if key.manager == "AWS" else ask(kms_keys.aliases_of, key)
-
-    def _unwrap(self, key: KmsKeyRow, row: WrappedKey) -> DataKey:
         return self._unwrapped.get(
             (key.key_id, row.repository_id, row.data_key_wrapped),
-            lambda: wrapping.unwrap(self._root_key, key, row.data_key_wrapped, row.repository_id),
+            lambda: wrapping.unwrap(self._root_key, key, row.data_key_wrapped, row.repository_id, old),
         )
 
     @contextlib.contextmanager
@@ -201,7 +188,7 @@ class Keyring:
 
 
 def _required(key: KmsKeyRow | None, name: str) -> KmsKeyRow:
-    if key is None:
+    if key is None or key.state == "Deleted":
         raise Fault("EncryptionKeyNotFoundException", f"The encryption key {name} was not found.")
     return key
 
@@ -213,16 +200,18 @@ def _require_enabled(key: KmsKeyRow) -> None:
 
 
 def _require_access(
-    permissions: Permissions, key: KmsKeyRow, context: Mapping[str, tuple[str, ...]], *, denials_only: bool
+    permissions: Permissions,
+    key: KmsKeyRow,
+    context: Mapping[str, tuple[str, ...]],
+    grants: Callable[[], Iterable[GrantRow]],
+    *,
+    denials_only: bool,
 ) -> None:
-    policy = NamedPolicy(f"key policy of {key.arn}", _document(key.policy))
     for action in ACTIONS:
-        decision = permissions.decide(
-            action, key.arn, context, resource_policy=policy, resource_policy_must_allow=True
-        )
+        judged = key_access.judge(permissions, key, action, context, grants)
+        decision, access = judged.decision, judged.access
         if decision.allowed or (denials_only and decision.reason != "explicit deny"):
             continue
-        access = permissions.access(action, key.arn, context)
         aliases = ", ".join(context["kms:ResourceAliases"]) or "without alias"
         raise Fault(
             "EncryptionKeyAccessDeniedException",
@@ -231,8 +220,3 @@ def _require_access(
             decision=decision,
             access=access,
         )
-
-
-@lru_cache(maxsize=1_000)
-def _document(text: str) -> Document:
-    return parse(text, "resource")
