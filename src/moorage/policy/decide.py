@@ -14,6 +14,7 @@ from moorage.policy.conditions import Condition, NullCondition
 from moorage.policy.document import NamedPolicy, PolicySet, Statement
 from moorage.policy.patterns import split_arn
 from moorage.policy.principals import Grant, Names, Outsider, names_of
+from moorage.policy.templates import Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,30 +26,46 @@ class _Match:
 class Question:
     """An access, prepared once for all the statements it is put to."""
 
-    __slots__ = ("_bounded", "_keys", "_names", "_parts", "_resource", "action")
+    __slots__ = ("_access", "_bounded", "_keys", "_names", "_parts", "action", "last_part")
 
     def __init__(self, access: Access, *, bounded: bool) -> None:
-        self.action = access.action.lower()
-        self._resource = access.resource
+        self._access = access
         self._parts = split_arn(access.resource)
-        self._keys = _lower_names(access.context)
-        self._names: Names = names_of(access.principal)
         self._bounded = bounded
+        # Made when a statement asks for them: most questions are settled by fewer.
+        self._keys: Keys | None = None
+        self._names: Names | None = None
+        self.action = access.action.lower()
+        self.last_part = None if self._parts is None else self._parts[-1]
+
+    @property
+    def keys(self) -> Keys:
+        """The context, with names in lower case."""
+        if self._keys is None:
+            self._keys = _lower_names(self._access.context)
+        return self._keys
+
+    @property
+    def names(self) -> Names:
+        """By what names policies of resources can mean the caller."""
+        if self._names is None:
+            self._names = names_of(self._access.principal)
+        return self._names
 
     def covered_by(self, statement: Statement) -> bool:
-        return statement.covers(self._resource, self._parts, self._keys)
+        return statement.covers(self._access.resource, self._parts, self.keys)
 
     def fits(self, statement: Statement) -> bool | None:
         """Tell whether a statement means the resource; None where a variable of it has no value."""
-        return statement.fits(self._resource, self._parts, self._keys)
+        return statement.fits(self._access.resource, self._parts, self.keys)
 
     def unmet(self, statement: Statement) -> tuple[Condition | NullCondition, ...]:
         """Return the conditions of a statement that do not hold."""
-        return tuple(each for each in statement.conditions if not each.holds(self._keys))
+        return tuple(each for each in statement.conditions if not each.holds(self.keys))
 
     def missing(self, statement: Statement) -> tuple[str, ...]:
         """Return the condition keys that a statement asks for and the request has not."""
-        return tuple(key for key in statement.context_keys if not self._keys.get(key.lower()))
+        return tuple(key for key in statement.context_keys if not self.keys.get(key.lower()))
 
     def named_by(self, statement: Statement) -> Grant:
         """Tell how directly a statement of a resource policy is about the caller."""
@@ -56,9 +73,9 @@ class Question:
         if principals is None:
             return Grant.NONE
         if not principals.inverted:
-            return principals.grant(self._names)
+            return principals.grant(self.names)
         # AWS: a Deny with NotPrincipal hits everybody who has a boundary, whomever it lists.
-        spared = principals.excludes(self._names) and not self._bounded
+        spared = principals.excludes(self.names) and not self._bounded
         return Grant.NONE if spared else Grant.DIRECT
 
 
@@ -84,7 +101,7 @@ class _Findings:
 def _look(layer: Layer, policies: Iterable[NamedPolicy], question: Question) -> _Findings:
     allow: _Match | None = None
     for policy in policies:
-        for statement in policy.document.about(question.action):
+        for statement in policy.document.about(question.action).candidates(question.last_part):
             denies = statement.effect == "Deny"
             if (denies or allow is None) and question.covered_by(statement):
                 if denies:
@@ -98,7 +115,7 @@ def _look_at_resource(policy: NamedPolicy | None, question: Question) -> _Findin
         return _Findings("resource-based policy")
     layer: Layer = "role trust policy" if policy.document.kind == "trust" else "resource-based policy"
     best = _Findings(layer)
-    for statement in policy.document.about(question.action):
+    for statement in policy.document.about(question.action).candidates(question.last_part):
         named = question.named_by(statement)
         denies = statement.effect == "Deny" and named is not Grant.NONE
         if (denies or named > best.grant) and question.covered_by(statement):

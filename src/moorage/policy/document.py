@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from moorage.policy.by_beginning import ByBeginning
 from moorage.policy.conditions import Condition, NullCondition
 from moorage.policy.patterns import ActionPattern, ResourcePattern
 from moorage.policy.principals import PrincipalPattern
@@ -15,7 +16,7 @@ Effect = Literal["Allow", "Deny"]
 PolicyKind = Literal["identity", "resource", "trust"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Statement:
     """One statement. `index` counts from 1; `sid` is empty where none is written.
 
@@ -79,18 +80,16 @@ class Document:
     statements: tuple[Statement, ...]
     policy_id: str = ""
     text: str = field(default="", repr=False, compare=False)
-    _about: dict[str, tuple[Statement, ...]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _about: dict[str, ByBeginning] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def about(self, action: str) -> tuple[Statement, ...]:
+    def about(self, action: str) -> ByBeginning:
         """Return the statements that can be about an action, given in lower case.
 
         Found once for each action and kept: of a large policy few statements are about any one.
         """
         found = self._about.get(action)
         if found is None:
-            found = tuple(statement for statement in self.statements if statement.is_about(action))
+            found = ByBeginning(statement for statement in self.statements if statement.is_about(action))
             if len(self._about) >= _KEPT_ACTIONS:
                 self._about.clear()
             self._about[action] = found

@@ -101,7 +101,7 @@ def _look(layer: Layer, policies: tuple[NamedPolicy, ...], question: Question) -
     near: list[NearMiss] = []
     missing: dict[str, None] = {}
     for policy in policies:
-        for statement in policy.document.about(question.action):
+        for statement in policy.document.about(question.action).all:
             if policy.document.kind != "identity" and question.named_by(statement) is Grant.NONE:
                 continue
             fits = question.fits(statement)

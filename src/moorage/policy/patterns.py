@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from moorage.policy.templates import Keys, Template, Variable, fill, is_fixed
+from moorage.policy.templates import Keys, Template, Variable, fill, is_fixed, text_of
 from moorage.policy.wildcards import Glob, Wild, elements_of
 
 _ARN_PARTS = 6
@@ -50,18 +50,22 @@ class ActionPattern:
 class TextPattern:
     """A value with wildcards, as StringLike takes it."""
 
-    __slots__ = ("_glob", "_template")
+    __slots__ = ("_glob", "_plain", "_template")
 
     def __init__(self, template: Template) -> None:
         self._template = template
         self._glob = Glob(fill(template, {}) or ()) if is_fixed(template) else None
+        # Without wildcards, what is filled in is the text itself.
+        self._plain = not any(isinstance(piece, Wild) for piece in template)
 
     def matches(self, text: str, keys: Keys) -> bool | None:
         """Tell whether all of `text` fits; None where a variable has no value."""
         if self._glob is not None:
             return self._glob.matches(text)
         filled = fill(self._template, keys)
-        return None if filled is None else Glob(filled).matches(text)
+        if filled is None:
+            return None
+        return text_of(filled) == text if self._plain else Glob(filled).matches(text)
 
 
 class ArnPattern:
@@ -72,22 +76,30 @@ class ArnPattern:
     that begins with a variable stands for a whole ARN and is compared as one text.
     """
 
-    __slots__ = ("_fixed", "_varying", "_whole", "everything")
+    __slots__ = ("_exact", "_fixed", "_varying", "_whole", "beginning", "everything")
 
     def __init__(self, template: Template) -> None:
         self.everything = bool(template) and all(piece is Wild.ANY for piece in template)
+        # What the last part of an ARN that fits begins with; empty where that can be anything.
+        self.beginning = ""
         self._whole: TextPattern | None = None
+        self._exact: list[tuple[int, str]] = []
         self._fixed: list[tuple[int, Glob]] = []
         self._varying: list[tuple[int, TextPattern]] = []
         if template and isinstance(template[0], Variable):
             self._whole = TextPattern(template)
             return
-        for index, part in enumerate(_parts(template)):
-            if is_fixed(part):
-                if part != (Wild.ANY,):
-                    self._fixed.append((index, Glob(fill(part, {}) or ())))
-            else:
+        parts = _parts(template)
+        if parts[-1] and isinstance(parts[-1][0], str):
+            self.beginning = parts[-1][0]
+        # The last part first: ARNs differ there most often.
+        for index, part in reversed(list(enumerate(parts))):
+            if not is_fixed(part):
                 self._varying.append((index, TextPattern(part)))
+            elif all(isinstance(piece, str) for piece in part):
+                self._exact.append((index, "".join(str(piece) for piece in part)))
+            elif part != (Wild.ANY,):
+                self._fixed.append((index, Glob(fill(part, {}) or ())))
 
     def matches(self, text: str, parts: Sequence[str] | None, keys: Keys) -> bool | None:
         """Tell whether an ARN fits; None where a variable has no value.
@@ -102,6 +114,9 @@ class ArnPattern:
         return parts is not None and self._parts_match(parts, keys)
 
     def _parts_match(self, parts: Sequence[str], keys: Keys) -> bool | None:
+        for index, text in self._exact:
+            if parts[index] != text:
+                return False
         for index, glob in self._fixed:
             if not glob.matches(parts[index]):
                 return False
@@ -129,14 +144,27 @@ def _parts(template: Template) -> list[Template]:
 
 
 class ResourcePattern:
-    """The resources of one statement."""
+    """The resources of one statement.
 
-    __slots__ = ("_patterns", "everything")
+    `beginnings` are what the last parts of ARNs that fit begin with; none where one can be anything.
+    """
+
+    __slots__ = ("_patterns", "beginnings", "everything")
 
     def __init__(self, templates: Iterable[Template]) -> None:
         self._patterns = [ArnPattern(template) for template in templates]
         self.everything = any(pattern.everything for pattern in self._patterns)
+        beginnings = {pattern.beginning for pattern in self._patterns}
+        self.beginnings: tuple[str, ...] = () if "" in beginnings else tuple(sorted(beginnings))
 
     def matches(self, text: str, parts: Sequence[str] | None, keys: Keys) -> bool | None:
         """Tell whether any of the patterns fits; None where none does and one is unresolvable."""
-        return self.everything or any_fits(pattern.matches(text, parts, keys) for pattern in self._patterns)
+        if self.everything:
+            return True
+        unknown = False
+        for pattern in self._patterns:
+            fits = pattern.matches(text, parts, keys)
+            if fits:
+                return True
+            unknown = unknown or fits is None
+        return None if unknown else False
