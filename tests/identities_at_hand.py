@@ -114,7 +114,10 @@ class Desk:
         operation = self.service.find(operation_name)
         violations.validate(request, operation.model)
         for target in operation.targets(self.call, request):
-            self.call.gate.require(self.call.caller, operation.action, target.arn, target.context)
+            if target.ask is not None:
+                target.ask(operation.action)
+            else:
+                self.call.gate.require(self.call.caller, operation.action, target.arn, target.context)
         answer = operation.render(operation.handle(self.call, request), "request-1")
         sent = {"status_code": answer.status, "headers": dict(answer.headers), "body": answer.body}
         read: dict[str, Any] = create_parser("query").parse(sent, operation.model.output_shape)

@@ -164,7 +164,10 @@ class ApiDoor:
     ) -> None:
         for target in operation.targets(call, request):
             resources.append(target.arn)
-            call.gate.require(call.caller, operation.action, target.arn, target.context)
+            if target.ask is not None:
+                target.ask(operation.action)
+            else:
+                call.gate.require(call.caller, operation.action, target.arn, target.context)
 
     def _refusal(self, service: str | None, fault: Fault, request_id: str) -> Answer:
         known = self.services.get(service or "") or self.services[hosts.NAMELESS]

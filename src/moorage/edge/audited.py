@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from moorage.core.principal import Caller
     from moorage.storage.audit import AuditEvent
 
-_READS = ("BatchDescribe", "BatchGet", "Describe", "Evaluate", "Get", "List", "Simulate")
+# Opening a session changes no row.
+_READS = ("Assume", "BatchDescribe", "BatchGet", "Describe", "Evaluate", "Get", "List", "Simulate")
 _TEXT = 1024  # characters of a caller's text that are kept
 _REFS = 50  # refs of one push that are named
 _DENIALS = frozenset({ACCESS_DENIED, "EncryptionKeyAccessDeniedException"})

@@ -26,10 +26,15 @@ NO_CONTEXT: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an operation acts on, as a policy's Resource and Condition see it."""
+    """What an operation acts on, as a policy's Resource and Condition see it.
+
+    `ask` is for what has a policy of its own, as a KMS key: called in place of the gate with the
+    operation's action, it raises the refusal.
+    """
 
     arn: str
     context: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_CONTEXT)
+    ask: Callable[[str], None] | None = None
 
 
 # Parsed requests are typed Any here so that handlers may name the TypedDict of their operation.

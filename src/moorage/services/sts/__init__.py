@@ -1,8 +1,8 @@
-"""STS: who am I, and whose key is this? Importing it registers the operations."""
+"""STS: who am I, and may I be somebody else for a while? Importing it registers the operations."""
 
 from __future__ import annotations
 
-from moorage.services.sts import identity
+from moorage.services.sts import assume_role, identity, own_sessions
 from moorage.services.sts.service import sts
 
-__all__ = ["identity", "sts"]
+__all__ = ["assume_role", "identity", "own_sessions", "sts"]

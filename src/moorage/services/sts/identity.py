@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moorage.core.faults import VALIDATION_ERROR, Fault
+from moorage.core.faults import ACCESS_DENIED, VALIDATION_ERROR, Fault
 from moorage.services.sts.service import Answer, Request, sts
 from moorage.storage import access_keys
 from moorage.storage.identifiers import account_of
@@ -18,7 +18,11 @@ def _no_permission_needed(_call: Call, _request: Request) -> list[Target]:
     return []
 
 
-def _anything(_call: Call, _request: Request) -> list[Target]:
+def _anything(call: Call, _request: Request) -> list[Target]:
+    principal = call.caller.principal
+    # Sessions that are not a role's reach two operations of STS only, and this is neither.
+    if principal.session is not None and principal.kind != "role-session":
+        raise Fault(ACCESS_DENIED, "Cannot call this operation with session credentials", status=403)
     return [Target("*")]
 
 
