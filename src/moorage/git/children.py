@@ -212,8 +212,11 @@ def start(
     tied: bool = True,
     stdin: IO[bytes] | int = subprocess.PIPE,
     stdout: IO[bytes] | int = subprocess.PIPE,
+    kept: Sequence[int] = (),
 ) -> Child:
     """Start `argv` in a new session, in the environment `env` alone, within `limits`.
+
+    `kept` are descriptors that the child has too, and those it starts; no other is inherited.
 
     A child that is `tied` has its limits before it starts, so that those it starts have them too,
     and dies with the server where the kernel offers that. It costs 1.5 ms, more than starting git.
@@ -233,6 +236,7 @@ def start(
                 cwd=folder,
                 start_new_session=True,
                 umask=0o077,
+                pass_fds=kept,
             )
         except BaseException:
             stderr.close()

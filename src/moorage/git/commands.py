@@ -186,6 +186,7 @@ def spawn(
         tied=command.forks or limits.cpu_seconds > _BRIEF_SECONDS,
         stdin=subprocess.PIPE if stdin is None else stdin,
         stdout=subprocess.PIPE if stdout is None else stdout,
+        kept=() if place is None or place.lock is None else (place.lock,),
     )
 
 

@@ -49,11 +49,13 @@ _CONFIGURATION: Final = (
 class Place:
     """Where a child works: a bare repository, or a quarantine beside one.
 
-    `borrowed` are object folders it may read from and never writes to.
+    `borrowed` are object folders it may read from and never writes to. `lock` is the descriptor of
+    a lock on what it reads, which the child then holds by itself, for as long as it lives.
     """
 
     repository: Path
     borrowed: tuple[Path, ...] = ()
+    lock: int | None = None
 
 
 def allocation_limit(*, received_bytes: int = 0, largest_object_bytes: int = 0) -> int:

@@ -48,7 +48,8 @@ class Quarantine:
 
     `folder` holds the quarantines (same file system as the cache, so that packs move by a link);
     `objects` is the object folder of the repository pushed to, read and never written.
-    `largest_live_bytes` is the size of that repository's largest object. Once `cancellation` is
+    `lock` is the lock on it that children who read it hold too. `largest_live_bytes` is the size of that
+    repository's largest object. Once `cancellation` is
     called on, no child runs and every method that needs one raises Cancelled.
     """
 
@@ -57,10 +58,12 @@ class Quarantine:
         folder: Path,
         objects: Path,
         *,
+        lock: int | None = None,
         largest_live_bytes: int = 0,
         cancellation: Cancellation | None = None,
     ) -> None:
         self.cancellation = cancellation or Cancellation()
+        self._lock = lock
         self._parent = folder
         self._objects = objects
         self._largest_live_bytes = largest_live_bytes
@@ -74,7 +77,7 @@ class Quarantine:
         self._repository = self._folder / "repository"
         make_bare(self._repository)
         self._alone = Place(self._repository)
-        self._place = Place(self._repository, (self._objects,))
+        self._place = Place(self._repository, (self._objects,), self._lock)
         return self
 
     def __exit__(self, *_: object) -> None:

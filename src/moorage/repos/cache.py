@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from moorage.core.faults import Fault
 from moorage.core.room import room_for
 from moorage.crypto.streams import BlobTampered
+from moorage.git.environment import Place
 from moorage.repos import locks
 from moorage.repos.cached_refs import write_all_refs, write_changed_refs
 from moorage.repos.prepared import drop_oldest_responses
@@ -67,7 +68,7 @@ class WorkingCache:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
-    def alone(self) -> contextlib.AbstractContextManager[None]:
+    def alone(self) -> contextlib.AbstractContextManager[object]:
         """Return a lock that one process of this node holds at a time: for work that takes much memory."""
         return locks.held(self.folder / "locks" / "heavy", exclusive=True)
 
@@ -78,12 +79,21 @@ class WorkingCache:
     @contextmanager
     def reading(self, snapshot: Snapshot, data_key: DataKey) -> Iterator[Path]:
         """Yield a bare repository that holds at least `snapshot`, kept there until the block ends."""
+        with self.lending(snapshot, data_key) as place:
+            yield place.repository
+
+    @contextmanager
+    def lending(self, snapshot: Snapshot, data_key: DataKey) -> Iterator[Place]:
+        """Do as `reading`, for children: the repository stays for each of them until it ends.
+
+        That may be after this process was killed.
+        """
         repository_id = snapshot.row.repository_id
-        with self._present(repository_id):
+        with self._present(repository_id) as lock:
             if not self._holds(snapshot):
                 with room_for("this repository"):
                     self._fill(snapshot, data_key)
-            yield self._touched(repository_id)
+            yield Place(self._touched(repository_id), lock=lock)
 
     def adopt(
         self,
@@ -209,10 +219,10 @@ class WorkingCache:
     def _lock(self, repository_id: str, kind: str) -> Path:
         return self.folder / "locks" / f"{repository_id}.{kind}"
 
-    def _present(self, repository_id: str) -> contextlib.AbstractContextManager[None]:
+    def _present(self, repository_id: str) -> contextlib.AbstractContextManager[int]:
         return locks.held(self._lock(repository_id, "presence"), exclusive=False)
 
-    def _filling(self, repository_id: str) -> contextlib.AbstractContextManager[None]:
+    def _filling(self, repository_id: str) -> contextlib.AbstractContextManager[int]:
         return locks.held(self._lock(repository_id, "fill"), exclusive=True)
 
 

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
 from moorage.git import commands, complaints, pkt_line
@@ -18,6 +17,7 @@ from moorage.repos.prepared import PreparedResponses, Response
 
 if TYPE_CHECKING:
     from moorage.git.children import Child
+    from moorage.git.environment import Place
     from moorage.git.fetch_request import FetchRequest
 
 
@@ -57,8 +57,8 @@ class Fetches:
             def start() -> _GitOutput:
                 # The output may outlive this request: it holds the repository by itself.
                 held = ExitStack()
-                held.enter_context(opened.reading())
-                return _GitOutput(opened, path, _Question(request, body, protocol), held)
+                place = held.enter_context(opened.lending())
+                return _GitOutput(opened, place, _Question(request, body, protocol), held)
 
             if request.cache_key is not None and self.prepared.worth_keeping(
                 path, request.cache_key, at_once=request.is_clone
@@ -86,11 +86,11 @@ class _Question:
 class _GitOutput:
     """The output of one upload-pack child, which it reaps; a `prepared.Source`."""
 
-    def __init__(self, opened: OpenRepository, path: Path, question: _Question, held: ExitStack) -> None:
+    def __init__(self, opened: OpenRepository, place: Place, question: _Question, held: ExitStack) -> None:
         self._held = held
         self.complaint = ""  # why git failed, fit for the client
         try:
-            self._child = _spawn(opened, path, question)
+            self._child = _spawn(opened, place, question)
         except BaseException:
             held.close()
             raise
@@ -191,13 +191,13 @@ class _Explained:
         self._stream.close()
 
 
-def _spawn(opened: OpenRepository, path: Path, question: _Question) -> Child:
+def _spawn(opened: OpenRepository, place: Place, question: _Question) -> Child:
     with _as_file(question.body) as stdin:
         return commands.spawn(
             "upload-pack",
             "--stateless-rpc",
             operands=["."],
-            at=path,
+            at=place,
             stdin=stdin,
             allocation_bytes=allocation_limit(largest_object_bytes=opened.snapshot.largest_object_bytes),
             configuration=question.configuration,

@@ -30,15 +30,19 @@ def _is_still(descriptor: int, path: Path) -> bool:
 
 
 @contextmanager
-def held(path: Path, *, exclusive: bool) -> Iterator[None]:
-    """Hold the lock, waiting for it as long as it takes."""
+def held(path: Path, *, exclusive: bool) -> Iterator[int]:
+    """Hold the lock, waiting for it as long as it takes; yield its descriptor.
+
+    A child that inherits the descriptor holds the lock as well, until it ends: such a lock belongs
+    to the open file, not to the process that took it.
+    """
     mode = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
     while True:
         descriptor = _open(path)
         try:
             fcntl.flock(descriptor, mode)
             if _is_still(descriptor, path):
-                yield
+                yield descriptor
                 return
         finally:
             os.close(descriptor)

@@ -27,6 +27,7 @@ from moorage.storage import repositories as rows
 from moorage.storage.leases import Lease
 
 if TYPE_CHECKING:
+    from moorage.git.environment import Place
     from moorage.repos.snapshot import Snapshot
     from moorage.storage.blobs import BlobStore
     from moorage.storage.database import Database
@@ -120,9 +121,9 @@ class Maintenance:
         replaced = rolled_up(opened.snapshot.packs)
         if len(replaced) < 2:
             return False
-        with quarantine_folder(opened.cache.quarantine) as folder, opened.reading() as path:
+        with quarantine_folder(opened.cache.quarantine) as folder, opened.lending() as place:
             with opened.cache.alone():
-                received = _packed(path, replaced, folder)
+                received = _packed(place, replaced, folder)
             crash_points.passing("repack-packed")
             return self._swap(opened, replaced, received, lease)
 
@@ -162,8 +163,8 @@ class Maintenance:
 
     def _derive(self, opened: OpenRepository, after: Snapshot) -> None:
         """Write what speeds git up and is never truth: multi-pack-index, bitmap, commit-graph."""
-        with opened.cache.reading(after, opened.data_key) as path:
-            derive(path, after.packs)
+        with opened.cache.lending(after, opened.data_key) as place:
+            derive(place, after.packs)
 
 
 def _tried(work: Callable[[str], bool], repository_id: str) -> bool:
@@ -190,23 +191,23 @@ def rolled_up(packs: Sequence[PackRow]) -> list[PackRow]:
     return ordered[:split]
 
 
-def derive(path: Path, packs: Sequence[PackRow]) -> None:
+def derive(place: Place, packs: Sequence[PackRow]) -> None:
     """Write multi-pack-index with bitmap and commit-graph for these packs of a cached repository."""
     names = "".join(f"pack-{pack.checksum}.idx\n" for pack in packs).encode()
     memory = allocation_limit(largest_object_bytes=_largest(packs))
     commands.run(
-        "multi-pack-index", "--bitmap", "--stdin-packs", at=path, stdin=names, allocation_bytes=memory
+        "multi-pack-index", "--bitmap", "--stdin-packs", at=place, stdin=names, allocation_bytes=memory
     )
-    commands.run("commit-graph", "--reachable", "--changed-paths", at=path, allocation_bytes=memory)
+    commands.run("commit-graph", "--reachable", "--changed-paths", at=place, allocation_bytes=memory)
 
 
-def _packed(path: Path, packs: Sequence[PackRow], folder: Path) -> Received:
+def _packed(place: Place, packs: Sequence[PackRow], folder: Path) -> Received:
     names = "".join(f"pack-{pack.checksum}.pack\n" for pack in packs).encode()
     finished = commands.run(
         "pack-objects",
         "--stdin-packs",
         operands=[str(folder / "pack")],
-        at=path,
+        at=place,
         stdin=names,
         allocation_bytes=allocation_limit(largest_object_bytes=_largest(packs)),
     )

@@ -17,6 +17,7 @@ from moorage.storage.repositories import RepositoryRow
 
 if TYPE_CHECKING:
     from moorage.crypto.streams import DataKey
+    from moorage.git.environment import Place
     from moorage.git.objects import CommitInfo
     from moorage.keys.keyring import Keyring
     from moorage.repos.cache import WorkingCache
@@ -39,6 +40,12 @@ class OpenRepository:
         """Yield a bare repository on disk that stays until the block ends."""
         with self.cache.reading(self.snapshot, self.data_key) as path:
             yield path
+
+    @contextmanager
+    def lending(self) -> Iterator[Place]:
+        """Yield the same for children, each of which holds it until its own end."""
+        with self.cache.lending(self.snapshot, self.data_key) as place:
+            yield place
 
     def commit(self, object_id: ObjectId) -> CommitInfo | None:
         """Return a commit, or None when no commit has that id."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moorage.auth.gate import Gate, refusal
@@ -21,6 +20,7 @@ from moorage.repos.publish import Proposal, Publisher, known_tips, require_conne
 from moorage.storage.repositories import RefChange
 
 if TYPE_CHECKING:
+    from moorage.git.environment import Place
     from moorage.git.quarantine import Received
     from moorage.git.receive_pack import PushRequest, RefUpdate
 
@@ -75,8 +75,8 @@ class Push:
         if not accepted:
             return PushOutcome(refused)
         with (
-            self.opened.reading() as path,
-            self._quarantine(path) as quarantine,
+            self.opened.lending() as place,
+            self._quarantine(place) as quarantine,
         ):
             try:
                 received = self._received(quarantine, request, pack, limits)
@@ -122,10 +122,11 @@ class Push:
 
         return authorize
 
-    def _quarantine(self, path: Path) -> Quarantine:
+    def _quarantine(self, place: Place) -> Quarantine:
         return Quarantine(
             self.opened.cache.quarantine,
-            path / "objects",
+            place.repository / "objects",
+            lock=place.lock,
             largest_live_bytes=self.opened.snapshot.largest_object_bytes,
             cancellation=self.cancellation,
         )

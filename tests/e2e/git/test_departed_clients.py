@@ -21,9 +21,12 @@ SECONDS = 30.0
 BLOBS, BLOB_BYTES = 60, 40 << 20
 
 
-def wait_for(service: Service, program: str) -> None:
+def wait_for(service: Service, program: str) -> int:
     deadline = time.monotonic() + SECONDS
-    while not any(program in words(process.pid) for process in process_tree.tree(service.process.pid)):
+    while True:
+        for process in process_tree.tree(service.process.pid):
+            if words(process.pid)[1:2] == [program]:
+                return process.pid
         assert time.monotonic() < deadline, f"no {program} was seen"
         time.sleep(0.01)  # a child's beginning is told to nobody outside the service
 
@@ -45,7 +48,9 @@ def test_a_client_that_has_sent_its_whole_push_and_goes_leaves_nothing(tmp_path:
         body = command(ZERO, tip, b"refs/heads/main", first=True) + b"0000" + pack
         with Connection(service) as connection:
             connection.send("POST", f"{PATH}/git-receive-pack", credential(service, PATH), body)
-            wait_for(service, "index-pack")
+            pid = wait_for(service, "index-pack")
+            held = {file.readlink().suffix for file in Path(f"/proc/{pid}/fd").iterdir()}
+            assert ".presence" in held  # it reads the repository pushed to, which must not be evicted
         wait_until_quiet(service)
         assert kept(service) == before
         # The push itself was a good one.
