@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from moorage.services.iam.service import Answer
     from moorage.storage.access_keys import AccessKeyRow
     from moorage.storage.groups import GroupRow
+    from moorage.storage.instance_profiles import InstanceProfileRow
     from moorage.storage.policies import VersionRow
+    from moorage.storage.roles import RoleRow
     from moorage.storage.users import UserRow
 
 
@@ -36,7 +38,11 @@ def user(row: UserRow, partition: str) -> Answer:
 
 def whole_user(row: UserRow, partition: str, tags: Mapping[str, str]) -> Answer:
     """Return a user with its boundary and tags, as CreateUser and GetUser show it."""
-    shown = user(row, partition)
+    return {**user(row, partition), **_bound(row, tags)}
+
+
+def _bound(row: UserRow | RoleRow, tags: Mapping[str, str]) -> Answer:
+    shown: Answer = {}
     if row.boundary_arn is not None:
         shown["PermissionsBoundary"] = {
             "PermissionsBoundaryType": "Policy",
@@ -54,6 +60,40 @@ def group(row: GroupRow, partition: str) -> Answer:
         "GroupId": row.group_id,
         "Arn": row.arn(partition),
         "CreateDate": date(row.created_at_ms),
+    }
+
+
+def role(row: RoleRow, partition: str, trust_policy: str) -> Answer:
+    """Return a role as lists show it."""
+    shown: Answer = {
+        "Path": row.path,
+        "RoleName": row.name,
+        "RoleId": row.role_id,
+        "Arn": row.arn(partition),
+        "CreateDate": date(row.created_at_ms),
+        "AssumeRolePolicyDocument": document(trust_policy),
+        "MaxSessionDuration": row.max_session_seconds,
+    }
+    return {**shown, "Description": row.description} if row.description else shown
+
+
+def whole_role(row: RoleRow, partition: str, trust_policy: str, tags: Mapping[str, str]) -> Answer:
+    """Return a role with its boundary, tags and last use, as GetRole shows it."""
+    used: Answer = {}
+    if row.last_used_at_ms is not None:
+        used = {"LastUsedDate": date(row.last_used_at_ms), "Region": row.last_used_region}
+    return {**role(row, partition, trust_policy), **_bound(row, tags), "RoleLastUsed": used}
+
+
+def instance_profile(row: InstanceProfileRow, partition: str, roles: list[Answer]) -> Answer:
+    """Return an instance profile with its role, if it has one, in a list."""
+    return {
+        "Path": row.path,
+        "InstanceProfileName": row.name,
+        "InstanceProfileId": row.profile_id,
+        "Arn": row.arn(partition),
+        "CreateDate": date(row.created_at_ms),
+        "Roles": roles,
     }
 
 

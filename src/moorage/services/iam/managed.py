@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from sqlalchemy import Connection
 
 from moorage.services.iam import answers, refusals
 from moorage.services.iam.subjects import is_aws_managed
-from moorage.storage import attachments, aws_policies, policies, users
+from moorage.storage import attachments, aws_policies, policies, roles, users
 
 if TYPE_CHECKING:
     from moorage.core.principal import Caller
@@ -23,7 +24,7 @@ _NOT_ATTACHABLE = (":policy/aws-service-role/", ":policy/root-task/")
 
 
 def is_attachable(arn: str) -> bool:
-    """Tell whether a policy may be put on a user or group."""
+    """Tell whether a policy may be put on a user, group or role."""
     return not any(path in arn for path in _NOT_ATTACHABLE)
 
 
@@ -37,7 +38,9 @@ class Usage:
 
 def usage(connection: Connection, account_id: str) -> Usage:
     """Count the uses of managed policies in an account."""
-    return Usage(attachments.counts(connection, account_id), users.boundary_counts(connection, account_id))
+    boundaries = Counter(users.boundary_counts(connection, account_id))
+    boundaries.update(roles.boundary_counts(connection, account_id))
+    return Usage(attachments.counts(connection, account_id), boundaries)
 
 
 def own_policy(connection: Connection, caller: Caller, arn: str) -> PolicyRow:

@@ -139,6 +139,10 @@ def _arn(connection: Connection, caller: Caller, kind: OwnerKind[Any], request: 
     return str(kind.named(connection, caller, request[kind.key]).arn(caller.partition))
 
 
+# A service's own role may be described by anyone. Source: IAM User Guide, "Edit a service-linked role".
+_DESCRIBING = frozenset({"UpdateRole", "UpdateRoleDescription"})
+
+
 def require_modifiable(operation: str, owner: Owner) -> None:
     """Refuse to change a service's own role by an operation whose model knows that refusal.
 
@@ -146,6 +150,8 @@ def require_modifiable(operation: str, owner: Owner) -> None:
         Fault: UnmodifiableEntity.
     """
     if not isinstance(owner, RoleRow) or not owner.service_linked:
+        return
+    if operation in _DESCRIBING:
         return
     errors = {shape.name for shape in iam.operations[operation].model.error_shapes}
     if "UnmodifiableEntityException" in errors:

@@ -49,8 +49,20 @@ def no_such_member(user: str, group: str) -> Fault:
     return _no_such(f"The user with name {user} is not in the group {group}.")
 
 
+def role_not_in_profile(role: str, profile: str) -> Fault:
+    return _no_such(f"The role with name {role} is not in the instance profile {profile}.")
+
+
 def no_boundary(kind: str, name: str) -> Fault:
     return _no_such(f"The {kind} with name {name} has no permissions boundary.")
+
+
+def no_such_oidc_provider(arn: str) -> Fault:
+    return _no_such(f"OpenIDConnect Provider not found for arn {arn}")
+
+
+def no_such_saml_provider(arn: str) -> Fault:
+    return _no_such(f"Manifest not found for arn {arn}")
 
 
 def _no_such(message: str) -> Fault:
@@ -60,6 +72,14 @@ def _no_such(message: str) -> Fault:
 def name_taken(kind: str, name: str) -> Fault:
     """The refusal for a name that another of its kind has already, whatever its case."""
     return Fault("EntityAlreadyExists", f"{kind} with name {name} already exists.", status=409)
+
+
+def instance_profile_taken(name: str) -> Fault:
+    return Fault("EntityAlreadyExists", f"Instance Profile {name} already exists.", status=409)
+
+
+def oidc_provider_taken(url: str) -> Fault:
+    return Fault("EntityAlreadyExists", f"Provider with url {url} already exists.", status=409)
 
 
 def policy_name_taken(name: str) -> Fault:
@@ -94,6 +114,11 @@ def protected_role(name: str) -> Fault:
         f"Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
     )
     return Fault("UnmodifiableEntity", message)
+
+
+def invalid_principal(name: str) -> Fault:
+    """The refusal of a trust policy that names somebody who does not exist."""
+    return malformed_policy(f'Invalid principal in policy: "AWS":"{name}"')
 
 
 def malformed_policy(message: str) -> Fault:
