@@ -34,6 +34,11 @@ def unique_id(prefix: str, entropy: Entropy = secrets.token_bytes) -> str:
     return prefix + base64.b32encode(entropy(15)).decode()[:_UNIQUE_ID_DIGITS]
 
 
+def provider_id(entropy: Entropy = secrets.token_bytes) -> str:
+    """Return a new id of an identity provider: 24 base32 digits, all 120 bits random."""
+    return base64.b32encode(entropy(15)).decode()
+
+
 def account_number(entropy: Entropy = secrets.token_bytes) -> str:
     """Return a new account id: twelve digits, the first not zero."""
     low = 10 ** (_ACCOUNT_DIGITS - 1)
