@@ -72,11 +72,17 @@ class _Connection(asyncio.Protocol):
             self.latencies.append(time.perf_counter() - self._started)
             self._left -= 1
             if self._left == 0:
-                self._transport.close()
-                self.done.set_result(None)
+                self._end()
+                return
+            if not self._parser.should_keep_alive():
+                self._end()  # the next exchange takes another connection
                 return
         # The parser is inside its callback: the next request gets a new one.
         asyncio.get_running_loop().call_soon(self._send)
+
+    def _end(self) -> None:
+        self._transport.close()
+        self.done.set_result(None)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._fail(f"the connection was lost: {error}")
@@ -89,17 +95,25 @@ class _Connection(asyncio.Protocol):
 def run(
     port: int, requests: Sequence[bytes], statuses: Sequence[int], *, connections: int, exchanges: int
 ) -> Load:
-    """Do `exchanges` exchanges on each of so many connections; any other status is an error."""
+    """Do `exchanges` exchanges on each of so many connections; any other status is an error.
+
+    A server that keeps no connection open gets a new one for each exchange.
+    """
+
+    async def one(made: list[_Connection]) -> None:
+        loop, left = asyncio.get_running_loop(), exchanges
+        while left > 0:
+            connection = _Connection(requests, statuses, left)
+            made.append(connection)
+            await loop.create_connection(lambda: connection, "127.0.0.1", port)  # noqa: B023 - called at once
+            await connection.done
+            left -= len(connection.latencies)
 
     async def main() -> Load:
-        loop = asyncio.get_running_loop()
-        made = [_Connection(requests, statuses, exchanges) for _ in range(connections)]
+        made: list[_Connection] = []
         started = time.perf_counter()
-        await asyncio.gather(
-            *(loop.create_connection(lambda each=each: each, "127.0.0.1", port) for each in made)  # type: ignore[misc]  # a lambda's default has no type
-        )
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            await asyncio.gather(*(each.done for each in made))
+            await asyncio.gather(*(one(made) for _ in range(connections)))
         seconds = time.perf_counter() - started
         latencies = [latency for each in made for latency in each.latencies]
         return Load(len(latencies), seconds, latencies, sum(each.received for each in made))

@@ -88,17 +88,24 @@ class Moorage:
 
     def signed_call(self, operation: str, body: bytes) -> bytes:
         """Return a CodeCommit request, signed now, as the bytes that go over the wire."""
+        headers = {
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": f"CodeCommit_20150413.{operation}",
+        }
+        return self._signed(self.port, "codecommit", headers, body)
+
+    def signed_form(self, port: int, service: str, body: bytes) -> bytes:
+        """Return a request of a Query service at any port of this machine, signed now."""
+        return self._signed(port, service, {"Content-Type": "application/x-www-form-urlencoded"}, body)
+
+    def _signed(self, port: int, service: str, headers: dict[str, str], body: bytes) -> bytes:
         request = AWSRequest(
             "POST",
-            self.endpoint + "/",
-            headers={
-                "Content-Type": "application/x-amz-json-1.1",
-                "X-Amz-Target": f"CodeCommit_20150413.{operation}",
-                "Host": f"{_HOST}:{self.port}",
-            },
+            f"http://{_HOST}:{port}/",
+            headers={**headers, "Host": f"{_HOST}:{port}"},
             data=body,
         )
-        SigV4Auth(Credentials(self.access_key_id, self.secret), "codecommit", REGION).add_auth(request)
+        SigV4Auth(Credentials(self.access_key_id, self.secret), service, REGION).add_auth(request)
         head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
         return f"POST / HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
