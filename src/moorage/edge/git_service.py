@@ -14,7 +14,7 @@ import anyio
 import structlog
 
 from moorage.core.faults import Fault
-from moorage.edge import audited, git_refusals
+from moorage.edge import audited, git_refusals, refused_refs
 from moorage.edge.admission import Admission
 from moorage.edge.git_entrance import Entered, GitEntrance, Visitor
 from moorage.edge.git_refusals import PushAnswer
@@ -138,9 +138,12 @@ class GitService:
             raise
         if refused:
             audit.add(audited.refused_refs(caller, PUSH, arn, refused, work.denied))
-        results = [receive_pack.RefResult(update.name, refused.get(update.name)) for update in push.updates]
-        told = caller.request_id if refused and not self.entrance.strict else ""
-        return git_refusals.push_report(results, push, refused=told)
+        strict, explained = self.entrance.strict, "side-band-64k" in push.capabilities
+        reasons = refused_refs.reasons(refused, work.denied, in_full=not (strict or explained))
+        results = [receive_pack.RefResult(update.name, reasons.get(update.name)) for update in push.updates]
+        messages = [] if strict else refused_refs.messages(refused, work.denied)
+        told = caller.request_id if refused and not strict else ""
+        return git_refusals.push_report(results, push, messages=messages, refused=told)
 
     async def pumped(
         self,

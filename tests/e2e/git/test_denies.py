@@ -147,7 +147,13 @@ def test_the_branch_guard_blocks_main_and_lets_a_feature_through_in_one_push(
     said = developer.refused("git", "push", "origin", "main", "feature", cwd=work)
     assert "remote rejected] main -> main" in said
     assert "feature -> feature" in said
-    assert "GuardMain" in said
+    # What it comes to stands behind the ref, and above it the whole of it, with the statement.
+    (rejected,) = (line for line in said.splitlines() if "remote rejected" in line)
+    assert "with an explicit deny in an identity-based policy)" in rejected
+    (remote,) = (line for line in said.splitlines() if "GuardMain" in line)
+    assert remote.startswith("remote: refs/heads/main: ")
+    for told in ("codecommit:GitPush", ARN, "explicit deny", "Freeze"):
+        assert told in remote
     refs = developer.ok("git", "ls-remote", service.url(REPOSITORY))
     assert f"{feature}\trefs/heads/feature" in refs
     assert guarded not in refs
