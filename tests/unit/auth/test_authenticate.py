@@ -210,6 +210,7 @@ def test_a_git_password_names_its_signer_and_region(door: Door) -> None:
     identity = door.git(*door.as_root())
     assert identity.principal.kind == "root"
     assert (identity.region, identity.expired) == ("us-east-2", None)
+    assert identity.signature_hash is not None
     assert len(identity.signature_hash) == 64
 
 
