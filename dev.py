@@ -45,6 +45,7 @@ DEBIAN_PROGRAMS = {
     "git": "git",
     "nginx": "nginx-light",
     "postgres": "postgresql",
+    "ssh": "openssh-client",
 }
 # Debian's packages outside PATH.
 PROGRAM_FOLDERS = ("/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/lib/postgresql/*/bin")

@@ -14,10 +14,14 @@ REASON_CHARACTERS = 4000  # well below what an ERR packet holds, at four bytes e
 
 @dataclass(frozen=True, slots=True)
 class PushAnswer:
-    """A push's report; `refused` is the request's id where any ref was refused."""
+    """A push's report; `refused` is the request's id where any ref was refused.
+
+    `brings_pack`: the client sends a pack, of which there may be more to come.
+    """
 
     content: bytes
     refused: str = ""
+    brings_pack: bool = False
 
 
 def reason_of(fault: Fault) -> str:
@@ -61,4 +65,4 @@ def push_report(
     """Return what became of each ref. `refused` is the request's id where any was refused."""
     told = [*messages, request_line(refused)] if refused else messages
     report = receive_pack.report_status(results, request.capabilities, unpack=unpack, messages=told)
-    return PushAnswer(report, refused)
+    return PushAnswer(report, refused, request.brings_pack)

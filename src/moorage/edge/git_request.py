@@ -61,7 +61,7 @@ def parse(scope: Scope) -> GitRequest:
         signed_path=raw_path[: match.end("name")],
         service=_service(scope["query_string"]) if advertisement else match["rest"].decode(),
         advertisement=advertisement,
-        protocol=_protocol(protocol_header),
+        protocol=protocol_version(protocol_header),
         protocol_header=protocol_header,
         host=headers.get(b"host", ""),
         authorization=headers.get(b"authorization"),
@@ -96,7 +96,7 @@ def _service(query: bytes) -> str:
     return asked[0]
 
 
-def _protocol(header: str) -> int:
+def protocol_version(header: str) -> int:
     """Return the highest version asked for, as git does: `version=2`, parts separated by colons."""
     versions = [part.removeprefix("version=") for part in header.split(":") if part.startswith("version=")]
     return max((int(version) for version in versions if version in ("0", "1", "2")), default=0)

@@ -27,12 +27,25 @@ def announcement(settings: Settings, prepared: Prepared, *, terminal: bool) -> s
     lines += [f"  data     {settings.data}"]
     if prepared.ca is not None:
         lines += [f"  CA       {prepared.ca}"]
+    lines += _ssh(prepared)
     lines += [f"  account  {prepared.installation.default_account}"]
     made = prepared.installation.new_root
     if made is not None:
         lines += _new_root(made, DataFolder(settings.data), terminal=terminal)
     text = "\n".join(lines) + "\n"
     return text + TEST_MODE if settings.test_mode else text
+
+
+def _ssh(prepared: Prepared) -> list[str]:
+    """Return where SSH is served, and what to compare with what ssh shows at the first connection."""
+    if prepared.ssh is None:
+        return []
+    lines = []
+    for wanted, listener in zip(prepared.settings.ssh, prepared.ssh.listeners, strict=True):
+        where = wanted._replace(address=wanted.address._replace(port=listener.port))
+        lines.append(f"  ssh      {where}")
+    lines += [f"           host key {key.fingerprint} ({key.kind})" for key in prepared.ssh.host_keys]
+    return lines
 
 
 def _new_root(made: NewAccount, folder: DataFolder, *, terminal: bool) -> list[str]:

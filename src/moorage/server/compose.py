@@ -14,6 +14,8 @@ from sqlalchemy import select
 
 from moorage.auth.authenticate import Authenticator
 from moorage.auth.last_used import LastUses
+from moorage.auth.ssh_login import SshLogins
+from moorage.auth.user_principals import UserPrincipals
 from moorage.console.start_page import StartPage
 from moorage.core.secrets import Secret
 from moorage.edge.admission import Admission
@@ -32,25 +34,24 @@ from moorage.server.stores import Stores, open_stores
 from moorage.server.test_mode import TestMode
 from moorage.services.call import Call
 from moorage.services.codecommit import codecommit
-from moorage.services.codecommit.clone_urls import CloneUrls
 from moorage.services.iam import iam
+from moorage.services.kms import kms
 from moorage.services.sts import sts
 from moorage.storage import tables
 from moorage.storage.audit_batch import AuditBatch
 from moorage.storage.blobs import BlobMissing
-from moorage.wire.dispatch import Service
 
 if TYPE_CHECKING:
     from moorage.core.clock import Clock
     from moorage.core.principal import Caller
+    from moorage.edge.git_service import GitService
+    from moorage.edge.ssh.door import SshDoor
     from moorage.server.background import Job
     from moorage.server.connection_lines import Endpoints
     from moorage.server.first_start import Installation
     from moorage.server.settings import Settings
     from moorage.wire.regions import Regions
 
-# Its operations come with the KMS API; until then each is answered as one that is not there yet.
-kms: Service[Call] = Service("kms")
 SERVICES = {service.name: service for service in (codecommit, iam, kms, sts)}
 
 
@@ -71,10 +72,11 @@ class Node:
     call: Callable[[Caller], Call]
     jobs: Sequence[Job]
     close: Callable[[], None]
+    ssh: SshDoor | None = None
 
 
 def calls(
-    settings: Settings, installation: Installation, regions: Regions, found: Endpoints, stores: Stores
+    installation: Installation, regions: Regions, found: Endpoints, stores: Stores
 ) -> Callable[[Caller], Call]:
     """Return the function that makes, for a caller, what handlers are given."""
     return partial(
@@ -87,7 +89,7 @@ def calls(
         opener=stores.opener,
         publisher=stores.publisher,
         keyring=stores.keyring,
-        clone_urls=CloneUrls(settings.domain, found.https_port, settings.public_url),
+        clone_urls=found.clone_urls,
     )
 
 
@@ -111,7 +113,7 @@ def build(
         default_region=settings.region,
         git_password_lifetime=settings.git_password_lifetime,
     )
-    call = calls(settings, installation, regions, place.endpoints, stores)
+    call = calls(installation, regions, place.endpoints, stores)
     entrance = GitEntrance(
         authenticator=authenticator,
         access=GitAccess(stores.gate, stores.repositories, stores.opener),
@@ -124,8 +126,9 @@ def build(
     )
     threads = Threads()
     status = _status(settings, stores, place.metrics_token)
+    git = _git_door(stores, entrance, threads)
     app = App(
-        git=_git_door(stores, entrance, threads),
+        git=git,
         api=ApiDoor(
             SERVICES, authenticator, call, regions, stores.database, clock, audit, last_uses, threads
         ),
@@ -147,7 +150,7 @@ def build(
         audit.close()
         stores.database.close()
 
-    return Node(app, stores, call, jobs, close)
+    return Node(app, stores, call, jobs, close, _ssh_door(settings, git, regions) if settings.ssh else None)
 
 
 def _git_door(stores: Stores, entrance: GitEntrance, threads: Threads) -> GitDoor:
@@ -159,6 +162,15 @@ def _git_door(stores: Stores, entrance: GitEntrance, threads: Threads) -> GitDoo
         admission=Admission(),
         threads=threads,
     )
+
+
+def _ssh_door(settings: Settings, service: GitService, regions: Regions) -> SshDoor:
+    # Where there is no --ssh, its library need not be in memory.
+    from moorage.edge.ssh.door import SshDoor  # noqa: PLC0415
+
+    database = service.entrance.database
+    logins = SshLogins(database, UserPrincipals(database))
+    return SshDoor(service, logins, regions, settings.region)
 
 
 def _status(settings: Settings, stores: Stores, token: Secret) -> Status:

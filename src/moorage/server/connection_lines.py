@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from moorage.console.start_page import Connection
+from moorage.services.codecommit.clone_urls import CloneUrls, SshPlace
 
 if TYPE_CHECKING:
     from moorage.server.settings import Settings
@@ -23,22 +24,24 @@ class Endpoints:
     https_port: int
     api: str  # for clients that resolve no name under localhost: https://localhost:8443
     public_url: str | None
+    ssh: tuple[SshPlace, ...] = ()
+
+    @property
+    def clone_urls(self) -> CloneUrls:
+        return CloneUrls(self.domain, self.https_port, self.public_url, self.ssh)
 
     def clone_url(self, region: str, name: str) -> str:
         """Return a repository's clone URL."""
-        if self.public_url is not None:
-            return f"{self.public_url}/v1/repos/{name}"
-        port = "" if self.https_port == 443 else f":{self.https_port}"
-        return f"https://git-codecommit.{region}.{self.domain}{port}/v1/repos/{name}"
+        return self.clone_urls.https(region, name)
 
 
-def endpoints(settings: Settings, https_port: int) -> Endpoints:
-    """Return where a service with these settings is found, which listens on this port."""
+def endpoints(settings: Settings, https_port: int, ssh: tuple[SshPlace, ...] = ()) -> Endpoints:
+    """Return where a service with these settings is found, which listens on these ports."""
     if settings.public_url is not None:
         api = settings.public_url
     else:
         api = f"https://{_reachable(settings)}:{https_port}"
-    return Endpoints(settings.domain, https_port, api, settings.public_url)
+    return Endpoints(settings.domain, https_port, api, settings.public_url, ssh)
 
 
 def _reachable(settings: Settings) -> str:
@@ -70,6 +73,9 @@ def for_start_page(found: Endpoints, region: str, *, own_ca: bool) -> list[Conne
     )
     lines.append(Connection("Let Git sign with your AWS credentials", helper))
     lines.append(Connection("Clone a repository", f"git clone {found.clone_url(region, 'NAME')}"))
+    if found.ssh:
+        url = found.clone_urls.ssh(region, "NAME").replace("ssh://", "ssh://SSH-KEY-ID@")
+        lines.append(Connection("Clone with an SSH key", f"git clone {url}"))
     if urlsplit(found.api).hostname == "localhost":
         lines.append(Connection("The API's base URL for SDKs", f"export AWS_ENDPOINT_URL={found.api}"))
     return lines

@@ -44,6 +44,18 @@ class Listener:
         return int(self.socket.getsockname()[1])
 
 
+@dataclass(frozen=True, slots=True)
+class SshListener:
+    """A bound socket, and the region it serves: None for all, told apart by path or by name."""
+
+    socket: socket.socket
+    region: str | None
+
+    @property
+    def port(self) -> int:
+        return int(self.socket.getsockname()[1])
+
+
 class TlsContext:
     """A TLS context that takes a renewed certificate without a restart."""
 

@@ -64,6 +64,16 @@ OPTIONS: tuple[Option, ...] = (
         "127.0.0.1:8080",
     ),
     Option(
+        "ssh",
+        "HOST:PORT[=REGION]",
+        "off",
+        "also serve Git over SSH; with =REGION that region alone, else all, told apart by the path "
+        "/REGION/v1/repos/NAME (may be given several times)",
+        "HOST:PORT or HOST:PORT=REGION",
+        "127.0.0.1:2222=us-east-2",
+        repeatable=True,
+    ),
+    Option(
         "tls_cert",
         "FILE",
         "made by the local CA in DATA",

@@ -18,27 +18,47 @@ import uvloop
 
 from moorage.core.clock import Clock, ShiftedClock, SystemClock
 from moorage.core.secrets import Secret
-from moorage.server import compose, connection_lines, first_start, idle_memory, listeners, local_ca
+from moorage.server import (
+    compose,
+    connection_lines,
+    first_start,
+    idle_memory,
+    listeners,
+    local_ca,
+    ssh_host_keys,
+)
 from moorage.server.background import Job
 from moorage.server.compose import Place
 from moorage.server.data_folder import DataFolder, FolderLock
 from moorage.server.first_start import Installation, StartRefused
-from moorage.server.listeners import Listener, TlsContext
+from moorage.server.listeners import Listener, SshListener, TlsContext
 from moorage.server.workers import Seat, Supervisor
+from moorage.services.codecommit.clone_urls import SshPlace
 from moorage.storage.database import Database
 from moorage.storage.open_blobs import open_blobs
 from moorage.wire.regions import Regions
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from moorage.server.compose import Node
     from moorage.server.settings import Settings
+    from moorage.server.ssh_host_keys import HostKey
 
 log = structlog.get_logger(__name__)
 
 # Each connection, child and blob is a descriptor; the usual soft limit of 1024 is soon reached.
 DESCRIPTORS = 65_536
 RENEW_SECONDS = 12 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ssh:
+    """The SSH listeners, and the host keys that they show."""
+
+    listeners: Sequence[SshListener]
+    host_keys: Sequence[HostKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +74,14 @@ class Prepared:
     listeners: Sequence[Listener]
     ca: Path | None
     renew: Callable[[], None]
+    ssh: Ssh | None = None
 
     def close_sockets(self) -> None:
         """Stop accepting in this process."""
         for listener in self.listeners:
             listener.socket.close()
+        for ssh_listener in self.ssh.listeners if self.ssh else ():
+            ssh_listener.socket.close()
 
 
 def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
@@ -83,19 +106,31 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
         bound = _listeners(settings, renew)
         for listener in bound:
             undo.callback(listener.socket.close)
+        ssh_bound = _ssh_listeners(settings, regions, undo)
         open_blobs(settings.blobs_url).require_usable()
         database = Database.open(settings.database_url)
         try:
             installation = first_start.prepare(settings, database, environ, clock)
+            ssh = Ssh(ssh_bound, ssh_host_keys.ensure(database, installation.root_key)) if ssh_bound else None
         finally:
             database.close()
-        found = connection_lines.endpoints(settings, bound[0].port)
+        ssh_places = tuple(SshPlace(listener.port, listener.region) for listener in ssh_bound)
+        found = connection_lines.endpoints(settings, bound[0].port, ssh_places)
         place = Place(found, Secret(first_start.ensure_metrics_token(settings)))
         undo.pop_all()
     own_ca = settings.tls_cert is None
     ca = folder.ca if own_ca else None
     return Prepared(
-        settings, clock, lock, installation, regions, place, bound, ca, renew if own_ca else lambda: None
+        settings,
+        clock,
+        lock,
+        installation,
+        regions,
+        place,
+        bound,
+        ca,
+        renew if own_ca else lambda: None,
+        ssh,
     )
 
 
@@ -135,16 +170,30 @@ async def serve(prepared: Prepared, stop: asyncio.Event, on_ready: Callable[[], 
         prepared.settings, prepared.installation, prepared.regions, prepared.place, prepared.clock
     )
     try:
-        await listeners.serve(
-            node.app,
-            prepared.listeners,
-            stop=stop,
-            on_ready=on_ready,
-            trusted_proxies=prepared.settings.trusted_proxy,
-            jobs=[*node.jobs, *idle_memory.jobs(), Job("renew certificate", RENEW_SECONDS, prepared.renew)],
-        )
+        async with _ssh_served(prepared.ssh, node, stop):
+            await listeners.serve(
+                node.app,
+                prepared.listeners,
+                stop=stop,
+                on_ready=on_ready,
+                trusted_proxies=prepared.settings.trusted_proxy,
+                jobs=[
+                    *node.jobs,
+                    *idle_memory.jobs(),
+                    Job("renew certificate", RENEW_SECONDS, prepared.renew),
+                ],
+            )
     finally:
         node.close()
+
+
+def _ssh_served(ssh: Ssh | None, node: Node, stop: asyncio.Event) -> AbstractAsyncContextManager[None]:
+    if ssh is None or node.ssh is None:
+        return contextlib.nullcontext()
+    # Where there is no --ssh, its library need not be in memory.
+    from moorage.server import ssh_listeners  # noqa: PLC0415
+
+    return ssh_listeners.serving(node.ssh, ssh.listeners, ssh.host_keys, stop)
 
 
 def _run_alone(prepared: Prepared, on_ready: Callable[[], None]) -> int:
@@ -224,6 +273,22 @@ def _listeners(settings: Settings, renew: Callable[[], None]) -> list[Listener]:
             bound[0].socket.close()
             raise
     return bound
+
+
+def _ssh_listeners(
+    settings: Settings, regions: Regions, undo: contextlib.ExitStack
+) -> tuple[SshListener, ...]:
+    bound = []
+    for wanted in settings.ssh:
+        if wanted.region is not None and wanted.region not in regions:
+            raise StartRefused(
+                f"--ssh: '{wanted.region}' in {wanted} is not a region this service knows. "
+                f"Choose one of its regions, or add it with --extra-region {wanted.region}."
+            )
+        listener = SshListener(listeners.bind("--ssh", wanted.address), wanted.region)
+        undo.callback(listener.socket.close)
+        bound.append(listener)
+    return tuple(bound)
 
 
 def _raise_descriptor_limit() -> None:

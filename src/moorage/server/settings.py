@@ -51,6 +51,16 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class SshAddress(NamedTuple):
+    """Where to listen for SSH, and for which region: None for all of them."""
+
+    address: Address
+    region: str | None
+
+    def __str__(self) -> str:
+        return f"{self.address}={self.region}" if self.region else str(self.address)
+
+
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _REGION = re.compile(r"[a-z]{2,10}(?:-[a-z0-9]{1,20}){1,4}-\d{1,2}")
@@ -67,6 +77,21 @@ def _address(value: object) -> Address:
     if ":" in host:
         ipaddress.IPv6Address(host)
     return Address(host, int(port))
+
+
+def _ssh_addresses(value: object) -> object:
+    """Take HOST:PORT[=REGION], several of them, or one text with commas."""
+    several = _several(value)
+    if not isinstance(several, (list, tuple)):
+        return value  # pydantic says what it wants
+    return tuple(each if isinstance(each, SshAddress) else _ssh_address(str(each)) for each in several)
+
+
+def _ssh_address(text: str) -> SshAddress:
+    where, equals, region = text.partition("=")
+    if equals and _REGION.fullmatch(region) is None:
+        raise ValueError("not a region name")
+    return SshAddress(_address(where), region or None)
 
 
 def _matching(pattern: re.Pattern[str]) -> AfterValidator:
@@ -154,6 +179,7 @@ class Settings(BaseSettings):
     data: Folder = Field(default_factory=lambda: _folder(default_data(os.environ)))
     https: ListenAddress = Address("127.0.0.1", 8443)
     http: ListenAddress | None = None
+    ssh: Annotated[tuple[SshAddress, ...], NoDecode, BeforeValidator(_ssh_addresses)] = ()
     tls_cert: Folder | None = None
     tls_key: Folder | None = None
     domain: Domain = DEFAULT_DOMAIN

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from moorage.services.codecommit.clone_urls import CloneUrls
+from moorage.services.codecommit.clone_urls import CloneUrls, SshPlace
 
 
 def test_each_region_has_its_own_host_below_the_domain() -> None:
@@ -18,7 +18,7 @@ def test_the_usual_port_is_not_shown() -> None:
 
 
 def test_a_port_for_ssh_is_shown() -> None:
-    url = CloneUrls("example.org", 443, ssh_port=2222).ssh("eu-west-1", "Demo")
+    url = CloneUrls("example.org", 443, ssh_places=(SshPlace(2222, "eu-west-1"),)).ssh("eu-west-1", "Demo")
     assert url == "ssh://git-codecommit.eu-west-1.example.org:2222/v1/repos/Demo"
 
 
@@ -38,3 +38,21 @@ def test_a_public_url_serves_every_region(public_url: str, https: str, ssh: str)
     urls = CloneUrls("example.org", 8443, public_url)
     assert {urls.https(region, "D") for region in ("us-east-1", "eu-west-1")} == {https}
     assert urls.ssh("us-east-1", "D") == ssh
+
+
+def test_a_port_of_its_own_needs_no_region_in_the_path_and_a_common_one_does() -> None:
+    places = (SshPlace(22), SshPlace(2222, "eu-west-1"))
+    urls = CloneUrls("example.org", 443, ssh_places=places)
+    assert urls.ssh("eu-west-1", "Demo") == "ssh://git-codecommit.eu-west-1.example.org:2222/v1/repos/Demo"
+    assert urls.ssh("us-east-2", "Demo") == (
+        "ssh://git-codecommit.us-east-2.example.org/us-east-2/v1/repos/Demo"
+    )
+
+
+def test_for_ssh_a_domain_below_localhost_is_localhost() -> None:
+    urls = CloneUrls("amazonaws.com.localhost", 8443, ssh_places=(SshPlace(2222, "us-east-2"),))
+    assert urls.ssh("us-east-2", "Demo") == "ssh://localhost:2222/v1/repos/Demo"
+    # Of a region that no port serves, what AWS would say.
+    assert urls.ssh("eu-west-1", "Demo") == (
+        "ssh://git-codecommit.eu-west-1.amazonaws.com.localhost/v1/repos/Demo"
+    )

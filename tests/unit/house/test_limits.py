@@ -9,11 +9,12 @@ import pytest
 
 from moorage.auth import claims, git_password, sigv4
 from moorage.edge import admission, api, bodies, git_refusals, git_service, guard, threads
+from moorage.edge.ssh import connection, conversations, session
 from moorage.git import commands, environment, fetch_request, pkt_line, quarantine, receive_pack, ref_names
 from moorage.repos import repositories
 from moorage.server import listeners
 from moorage.services.codecommit import names
-from moorage.services.iam import pages, quotas
+from moorage.services.iam import pages, public_keys, quotas
 from moorage.storage import database, grace
 from moorage.wire import query
 
@@ -22,6 +23,7 @@ HEADS = guard.Limits()
 BOUNDS = admission.Bounds()
 PUSH = quarantine.ReceiveLimits()
 SERVING = commands.TABLE["upload-pack"].limits
+SSH = connection.SshBounds()
 MB, GB = 1 << 20, 1 << 30
 
 
@@ -77,6 +79,19 @@ LIMITS = {
     f"{n(quotas.POLICIES_PER_ACCOUNT)}",
     "groups, access keys, attached": f"{quotas.GROUPS_PER_USER}, {quotas.ACCESS_KEYS_PER_USER}, "
     f"{quotas.POLICIES_PER_USER}",
+    "Git credentials, SSH keys": f"{quotas.SERVICE_CREDENTIALS_PER_USER}, {quotas.SSH_KEYS_PER_USER}",
+    "bits of an SSH key": f"{n(public_keys.MIN_BITS)} to {n(public_keys.MAX_BITS)}",
+    "SSH connections of a worker": n(SSH.connections),
+    "SSH connections from one address": n(SSH.address),
+    "SSH connections that have not logged in": n(SSH.startups),
+    "time for a login": f"{SSH.login_seconds:.0f} s",
+    "keys offered with a signature": n(SSH.attempts),
+    "channels of a connection": n(SSH.channels),
+    "time for a channel": f"{connection.START_SECONDS:.0f} s",
+    "a connection without a channel": f"{SSH.idle_seconds // 60:.0f} min",
+    "silence of a client": f"{session.SILENCE_SECONDS // 60:.0f} min",
+    "time for one request of a fetch": f"{conversations.REQUEST_SECONDS:.0f} s",
+    "what a client sends ahead": f"{session.WINDOW_BYTES // MB} MB",
     "versions of a policy": n(quotas.VERSIONS_PER_POLICY),
     "a managed policy": f"{n(quotas.MANAGED_POLICY_SIZE)} characters",
     "a user's inline policies": f"{n(quotas.USER_INLINE_SIZE)} characters",

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from moorage.wire.dispatch import Target
 
 SERVICE = "codecommit.amazonaws.com"
-PER_USER = 2  # for each service
 
 # The model knows a third status, Expired, which no caller may set.
 _STATUSES = frozenset({access_keys.ACTIVE, access_keys.INACTIVE})
@@ -45,7 +44,7 @@ def create_service_specific_credential(call: Call, request: Request) -> Answer:
     with change(call, "CreateServiceSpecificCredential", user=request["UserName"]) as connection:
         user = named_user(connection, call.caller, request["UserName"])
         used = len(service_credentials.of_user(connection, user.user_id))
-        quotas.require_room("ServiceSpecificCredentialsPerUser", PER_USER, used)
+        quotas.require_room("ServiceSpecificCredentialsPerUser", quotas.SERVICE_CREDENTIALS_PER_USER, used)
         made, password = service_credentials.create(
             connection, call.root_key, user, service=SERVICE, now_ms=now_ms(call), entropy=call.entropy
         )

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from moorage.services.call import Call
     from moorage.storage.ssh_keys import SshKeyRow
 
-PER_USER = 5
-
 # The model knows a third status, Expired, which no caller may set.
 _STATUSES = frozenset({access_keys.ACTIVE, access_keys.INACTIVE})
 
@@ -33,7 +31,7 @@ def upload_ssh_public_key(call: Call, request: Request) -> Answer:
                 "DuplicateSSHPublicKey",
                 f"The SSH public key is associated with the user {user.name} already.",
             )
-        quotas.require_room("SSHPublicKeysPerUser", PER_USER, len(existing))
+        quotas.require_room("SSHPublicKeysPerUser", quotas.SSH_KEYS_PER_USER, len(existing))
         made = ssh_keys.create(connection, user, key, now_ms=now_ms(call), entropy=call.entropy)
     return {"SSHPublicKey": _shown(made, user.name, made.body)}
 
