@@ -19,7 +19,7 @@ from moorage.crypto.root_key import RootKey
 from moorage.keys.keyring import Keyring
 from moorage.repos.cache import WorkingCache
 from moorage.repos.repositories import Repositories
-from moorage.storage import accounts, grace, identities, kms_keys, ref_conflicts, standing, tables
+from moorage.storage import accounts, grace, identities, kms_keys, kms_tags, ref_conflicts, standing, tables
 from moorage.storage import repositories as rows
 from moorage.storage.blobs import MemoryBlobs
 from moorage.storage.database import Database
@@ -208,7 +208,10 @@ def test_the_aliases_of_a_customers_key_come_along(repositories: Repositories) -
         connection.execute(insert(tables.kms_aliases).values(more))
     with database.read() as connection:
         whole = standing.read(connection, ACCOUNT, "us-east-2", "Demo")
-    assert whole.aliases == ("alias/aws/codecommit", "alias/mine")
+    assert (whole.aliases, whole.key_is_tagged) == (("alias/aws/codecommit", "alias/mine"), False)
+    with database.write() as connection:
+        kms_tags.put(connection, key_id, {"a": "b"})
+        assert standing.read(connection, ACCOUNT, "us-east-2", "Demo").key_is_tagged
 
 
 def test_where_no_repository_or_no_open_account_is_that_is_how_things_stand(

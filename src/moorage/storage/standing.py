@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, literal, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, func, literal, select
 
 from moorage.core.principal import NO_TAGS
-from moorage.storage import accounts, identities, kms_keys, repositories, tables
+from moorage.storage import accounts, identities, kms_keys, kms_tags, repositories, tables
 from moorage.storage.kms_keys import KmsKeyRow
 from moorage.storage.repositories import RepositoryRow
 
@@ -25,6 +25,7 @@ _REPOSITORIES = tables.repositories
 _KEYS = tables.kms_keys
 _TAGS = tables.repository_tags
 _ALIASES = tables.kms_aliases
+_KEY_TAGS = tables.kms_tags
 
 # No tag and no alias can hold these: their letters are of a few kinds, and control characters of none.
 _WITHIN = "\x1f"
@@ -44,6 +45,7 @@ class Standing:
     tags: Mapping[str, str] = field(default_factory=lambda: NO_TAGS)
     key: KmsKeyRow | None = None
     aliases: tuple[str, ...] = ()
+    key_is_tagged: bool = False
 
 
 def _joined(text: ColumnElement[Any], *where: ColumnElement[bool]) -> ColumnElement[Any]:
@@ -79,6 +81,8 @@ _STANDING = (
                 ),
             )
         ),
+        # Tags of keys may hold any character, so they are asked for apart, where there are any.
+        case((_KEYS.c.manager == "CUSTOMER", exists().where(_KEY_TAGS.c.key_id == _KEYS.c.key_id))),
     )
     .select_from(_ACCOUNTS)
     .outerjoin(
@@ -110,6 +114,7 @@ def read(connection: Connection, account_id: str, region: str, name: str) -> Sta
         _tags(found[_KEY_END]),
         KmsKeyRow(*found[_ROW_END:_KEY_END]),
         tuple(sorted(_pieces(found[_KEY_END + 1]))),
+        bool(found[_KEY_END + 2]),
     )
 
 
@@ -122,6 +127,8 @@ def of(database: Database, account_id: str, region: str, name: str) -> Standing:
         database.told(standing.key, kms_keys.find, standing.key.key_id)
         if standing.key.manager == "CUSTOMER":
             database.told(standing.aliases, kms_keys.aliases_of, standing.key)
+            if not standing.key_is_tagged:
+                database.told({}, kms_tags.of, standing.key.key_id)
     return standing
 
 
