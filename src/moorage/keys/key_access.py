@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Protocol
 
 from moorage.core.principal import Principal
@@ -23,6 +24,8 @@ from moorage.storage.kms_grants import GrantRow
 from moorage.storage.kms_keys import KmsKeyRow
 
 Context = Mapping[str, tuple[str, ...]]
+
+NO_CONTEXT: Context = MappingProxyType({})
 
 _PREFIX = "kms:"
 _CONTEXT_PREFIX = "kms:EncryptionContext:"
