@@ -85,5 +85,7 @@ def _session(
         account.partition,
         f"{role.role_id}:{session}",
         tags=identities.tags_of(connection, role.role_id),
-        session=Session(now, now + timedelta(hours=1), role.arn(account.partition), role.role_id),
+        session=Session(
+            now, now + timedelta(hours=1), role.arn(account.partition), role.role_id, name=session
+        ),
     )

@@ -30,6 +30,8 @@ def fit_to_print(lines: Iterable[str]) -> str:
 def as_json(answer: Answer) -> str:
     """Return an answer as one JSON object on a line."""
     shown = _explained(answer.explanation) | {"allowed": answer.allowed}
+    if answer.granted_by:
+        shown["grant"] = answer.granted_by
     if answer.exists is not None:
         shown["repositoryExists"] = answer.exists
     if answer.key_arn:
@@ -43,6 +45,8 @@ def as_json(answer: Answer) -> str:
 
 def _lines(answer: Answer) -> Iterator[str]:
     yield "ALLOWED" if answer.allowed else "DENIED"
+    if answer.granted_by:
+        yield f"Grant {answer.granted_by} of the key allows it. Without it:"
     yield from _explanation_lines(answer.explanation)
     if answer.exists is False:
         yield "There is no such repository: an allowed request would be told so."

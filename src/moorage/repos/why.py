@@ -10,12 +10,13 @@ from moorage.auth.gate import account_in
 from moorage.core.arn import key_arn
 from moorage.core.faults import Fault
 from moorage.core.principal import Caller
+from moorage.keys import key_access
 from moorage.policy import Access, Explanation, NamedPolicy, account_for, parse
 from moorage.repos.access import tag_context
-from moorage.storage import kms_keys, roles, standing
+from moorage.storage import kms_grants, kms_keys, kms_tags, roles, standing
 
 if TYPE_CHECKING:
-    from moorage.auth.gate import Gate
+    from moorage.auth.gate import Gate, Permissions
     from moorage.keys.keyring import Keyring
     from moorage.storage.database import Database
     from moorage.storage.repositories import RepositoryRow
@@ -53,19 +54,21 @@ _KEYLESS = frozenset(
 class Answer:
     """Whether an access is allowed, and why.
 
+    `granted_by` is the id of the grant that allows the use of a KMS key where policies do not.
     `key_refusal` is the KMS key's own word where the repository is allowed and its key is not; with
     `key_explanation` where a policy refused. `exists` is None for what is no repository.
     """
 
     explanation: Explanation
     exists: bool | None = None
+    granted_by: str = ""
     key_arn: str = ""
     key_refusal: Fault | None = None
     key_explanation: Explanation | None = None
 
     @property
     def allowed(self) -> bool:
-        return self.explanation.decision.allowed and self.key_refusal is None
+        return (self.explanation.decision.allowed or bool(self.granted_by)) and self.key_refusal is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +88,20 @@ class Inquiry:
             Fault: AccessDenied, the caller's account is closed.
         """
         service, region, name = _parts(resource)
-        row = None
-        context: Mapping[str, tuple[str, ...]] = {}
-        is_repository = service == "codecommit" and bool(name)
-        if is_repository:
-            found = standing.of(self.database, account_in(resource) or "", region, name)
-            row, context = found.row, tag_context(found.tags)
         permissions = self.gate.of(caller)
-        access = _with(permissions.access(action, resource, context), given)
-        policy = self._resource_policy(action, resource)
-        explanation = account_for(
-            access, permissions.policies, policy, resource_policy_must_allow=policy is not None
-        )
-        answer = Answer(explanation, exists=row is not None if is_repository else None)
+        if service == "kms":
+            return self._about_key(permissions, action, resource, given)
+        if service != "codecommit" or not name:
+            access = _with(permissions.access(action, resource), given)
+            policy = self._trust_policy(action, resource)
+            return Answer(_explained(permissions, access, policy))
+        found = standing.of(self.database, account_in(resource) or "", region, name)
+        access = _with(permissions.access(action, resource, tag_context(found.tags)), given)
+        answer = Answer(_explained(permissions, access, None), exists=found.row is not None)
         keyless = action.lower().partition(":")[2] in _KEYLESS
-        if row is None or keyless or not explanation.decision.allowed:
+        if found.row is None or keyless or not answer.explanation.decision.allowed:
             return answer
-        return self._with_key(answer, caller, row)
+        return self._with_key(answer, caller, found.row)
 
     def _with_key(self, answer: Answer, caller: Caller, row: RepositoryRow) -> Answer:
         answer = replace(answer, key_arn=key_arn(row.region, row.account_id, row.kms_key_id))
@@ -111,30 +111,50 @@ class Inquiry:
             access = fault.detail.get("access")
             if not isinstance(access, Access):
                 return replace(answer, key_refusal=fault)
-            explanation = account_for(
-                access,
-                self.gate.of(caller).policies,
-                self._resource_policy(access.action, access.resource),
-                resource_policy_must_allow=True,
-            )
+            with self.database.read() as connection:
+                key = kms_keys.find(connection, row.kms_key_id)
+            policy = None if key is None else key_access.key_policy(key)
+            explanation = _explained(self.gate.of(caller), access, policy)
             return replace(answer, key_refusal=fault, key_explanation=explanation)
         return answer
 
-    def _resource_policy(self, action: str, resource: str) -> NamedPolicy | None:
-        """Return the policy that a KMS key or a role to be assumed has itself."""
-        service, _, name = _parts(resource)
-        kind, _, rest = name.partition("/")
+    def _about_key(
+        self, permissions: Permissions, action: str, resource: str, given: Mapping[str, tuple[str, ...]]
+    ) -> Answer:
+        """Explain a use of a KMS key, by its policy, the caller's policies and its grants."""
+        key_id = _parts(resource)[2].removeprefix("key/")
         with self.database.read() as connection:
-            if service == "kms" and kind == "key":
-                key = kms_keys.find(connection, rest)
-                if key is not None and key.arn == resource:
-                    return NamedPolicy(f"key policy of {key.arn}", parse(key.policy, "resource"))
-            if service == "iam" and kind == "role" and action.lower().startswith("sts:assumerole"):
-                role = roles.find(connection, account_in(resource) or "", rest.rpartition("/")[2])
-                if role is not None:
-                    name = f"trust policy of {resource}"
-                    return NamedPolicy(name, parse(role.trust_policy, "trust"))
-        return None
+            key = kms_keys.find(connection, key_id)
+            if key is None or key.arn != resource:
+                return Answer(
+                    _explained(permissions, _with(permissions.access(action, resource), given), None)
+                )
+            aliases, tags = kms_keys.aliases_of(connection, key), kms_tags.of(connection, key_id)
+            grants = kms_grants.of_key(connection, key_id)
+        about = key_access.about_key(key, permissions.caller.account_id, aliases, tags)
+        access = _with(permissions.access(action, resource, about), given)
+        judged = key_access.judge(permissions, key, action, access.context, lambda: grants)
+        granted = "" if judged.grant is None else judged.grant.grant_id
+        return Answer(_explained(permissions, access, key_access.key_policy(key)), granted_by=granted)
+
+    def _trust_policy(self, action: str, resource: str) -> NamedPolicy | None:
+        """Return the trust policy of a role that is to be assumed."""
+        service, _, name = _parts(resource)
+        if (
+            service != "iam"
+            or not name.startswith("role/")
+            or not action.lower().startswith("sts:assumerole")
+        ):
+            return None
+        with self.database.read() as connection:
+            role = roles.find(connection, account_in(resource) or "", name.rpartition("/")[2])
+        if role is None or role.arn(resource.split(":")[1]) != resource:
+            return None
+        return NamedPolicy(f"trust policy of {resource}", parse(role.trust_policy, "trust"))
+
+
+def _explained(permissions: Permissions, access: Access, policy: NamedPolicy | None) -> Explanation:
+    return account_for(access, permissions.policies, policy, resource_policy_must_allow=policy is not None)
 
 
 def _parts(resource: str) -> tuple[str, str, str]:

@@ -25,10 +25,11 @@ from moorage.repos.repositories import Repositories
 from moorage.server import first_start
 from moorage.server.data_folder import DataFolder
 from moorage.server.settings_load import of
-from moorage.storage import attachments, audit, roles, tables, users
+from moorage.storage import attachments, audit, kms_grants, kms_keys, roles, tables, users
 from moorage.storage.attachments import InlinePolicyRow
 from moorage.storage.blobs import MemoryBlobs
 from moorage.storage.database import Database
+from moorage.storage.kms_grants import GrantRow
 
 ACCOUNT = "123456789012"
 USER = f"arn:aws:iam::{ACCOUNT}:user/team/mary"
@@ -178,6 +179,47 @@ def test_a_role_session_is_a_principal_and_so_is_the_role(house: House) -> None:
     assert f"User: {session} is not authorized" in house.why(session, "codecommit:GitPull", DEMO)[1]
     role = f"arn:aws:iam::{ACCOUNT}:role/builder"
     assert "assumed-role/builder/why" in house.why(role, "codecommit:GitPull", DEMO)[1]
+
+
+def test_a_role_session_has_the_rights_of_its_role(house: House) -> None:
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/builder/nightly"
+    document = json.dumps({"Version": "2012-10-17", "Statement": [ALLOW]})
+    with house.database.write() as connection:
+        role = roles.find(connection, ACCOUNT, "builder")
+        assert role is not None
+        attachments.put_inline(connection, ACCOUNT, InlinePolicyRow(role.role_id, "tests", document))
+    status, text = house.why(session, "codecommit:GitPull", DEMO)
+    assert (status, "inline policy tests of role builder" in text) == (0, True)
+
+
+def test_a_key_is_explained_with_its_policy_and_its_grants(house: House) -> None:
+    with house.database.read() as connection:
+        key = kms_keys.find_by_alias(connection, ACCOUNT, "us-east-1", "alias/aws/codecommit")
+    assert key is not None
+    told = house.told(USER, "kms:Decrypt", key.arn)
+    assert [layer["layer"] for layer in told["layers"]] == ["identity-based policy", "resource-based policy"]
+    assert (told["allowed"], told["missingContextKeys"]) == (False, ["kms:ViaService"])
+    with house.database.write() as connection:
+        kms_grants.add(
+            connection,
+            GrantRow(
+                grant_id="grant-1",
+                key_id=key.key_id,
+                grantee=USER,
+                retiring_principal=None,
+                constraints={},
+                name=None,
+                issuing_account=f"arn:aws:iam::{ACCOUNT}:root",
+                operations=("Decrypt",),
+                token="token",
+                created_at_ms=1,
+            ),
+        )
+    told = house.told(USER, "kms:Decrypt", key.arn)
+    assert (told["allowed"], told["grant"]) == (True, "grant-1")
+    assert house.why(USER, "kms:Encrypt", key.arn)[0] == 1
+    other = key.arn.replace(key.key_id, "no-such-key")
+    assert house.why(USER, "kms:Decrypt", other)[0] == 1
 
 
 @pytest.mark.parametrize(
