@@ -227,6 +227,8 @@ class Moving(Protocol):
     """A ref that moves: an update as asked for, or a change about to be made."""
 
     @property
+    def name(self) -> bytes: ...
+    @property
     def old(self) -> ObjectId: ...
     @property
     def new(self) -> ObjectId: ...
@@ -238,10 +240,11 @@ def require_connected(quarantine: Quarantine, moving: Sequence[Moving], opened: 
     Raises:
         Fault: something that a new tip reaches is neither in the quarantine nor in the repository.
     """
+    # As they stand in the snapshot, found by name: all refs are gone through only where these do not do.
     refs = opened.snapshot
-    likely = {refs.ref((refs.row.default_branch or "").encode())} | {each.old for each in moving}
-    known = likely & set(known_tips(opened))
-    quarantine.require_connected(_tips(moving), [tip for tip in known if tip], lambda: known_tips(opened))
+    names = [(refs.row.default_branch or "").encode(), *(each.name for each in moving)]
+    likely = [tip for tip in map(refs.ref, names) if tip is not None]
+    quarantine.require_connected(_tips(moving), dict.fromkeys(likely), lambda: known_tips(opened))
 
 
 def known_tips(opened: OpenRepository) -> list[ObjectId]:

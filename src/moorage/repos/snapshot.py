@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 # How many repositories' refs a process keeps in memory; 20,000 refs take about 10 MB.
 _KEPT_REFS = 500_000
+
+# Fewer changes are put in their places in a copy, more are sorted in: each place costs a move of the rest.
+_MANY_CHANGES = 100
 
 # Where HEAD of an empty repository points, as `git init` with today's usual setting has it.
 UNBORN_BRANCH = RefName("refs/heads/main")
@@ -116,9 +119,13 @@ def _ref(row: RefRow) -> Ref:
     return Ref(row.name, row.object_id, row.peeled_id)
 
 
-def _spliced(refs: Sequence[Ref], changed: dict[bytes, RefRow | None]) -> list[Ref]:
-    spliced = [ref for ref in refs if ref.name not in changed]
-    for found in changed.values():
-        if found is not None:
-            insort(spliced, _ref(found), key=_name)
+def _spliced(refs: Sequence[Ref], changed: Mapping[bytes, RefRow | None]) -> list[Ref]:
+    if len(changed) > _MANY_CHANGES:
+        kept = [ref for ref in refs if ref.name not in changed]
+        return sorted([*kept, *(_ref(row) for row in changed.values() if row is not None)], key=_name)
+    spliced = list(refs)
+    for name, row in changed.items():
+        at = bisect_left(spliced, name, key=_name)
+        there = at < len(spliced) and spliced[at].name == name
+        spliced[at : at + there] = [] if row is None else [_ref(row)]
     return spliced
