@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from doors_at_hand import HOST, Doors, Sent, ask
 from identities_at_hand import ACCOUNT, NOW
 from moorage.auth.authenticate import GitIdentity
+from moorage.core.arn import Arn
 from moorage.core.principal import Principal, Session
 from moorage.git.pkt_line import DELIM, FLUSH, encode
 from moorage.services.codecommit import codecommit
-from moorage.storage import attachments, policies, users
+from moorage.storage import attachments, policies, roles, users
 from moorage.storage.attachments import InlinePolicyRow
 from repositories_at_hand import OTHER_ACCOUNT, REGION, Desk
 
@@ -182,12 +183,41 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield made
 
 
-def in_session(principal: Principal, *statements: Mapping[str, Any]) -> Principal:
-    """Narrow a principal by a session policy."""
+def role_session(
+    world: World, *statements: Mapping[str, Any], policies: Sequence[Mapping[str, Any]] = ()
+) -> Principal:
+    """Make a role with one inline policy, and open a session of it, narrowed by a policy if asked."""
+    name = f"role{next(world.number)}"
+    with world.desk.installation.database.write() as connection:
+        role = roles.create(connection, ACCOUNT, name, path="/", trust_policy="{}", now_ms=1)
+        if statements:
+            row = InlinePolicyRow(role.role_id, "tests", document(*statements))
+            attachments.put_inline(connection, ACCOUNT, row)
+    arn = Arn(f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/nightly")
     session = Session(
-        NOW, NOW + timedelta(hours=1), principal.arn, principal.unique_id, policies=(document(*statements),)
+        NOW,
+        NOW + timedelta(hours=1),
+        role.arn("aws"),
+        role.role_id,
+        policies=(document(*policies),) if policies else (),
     )
-    return replace(principal, session=session)
+    return Principal("role-session", arn, ACCOUNT, "aws", f"{role.role_id}:nightly", session=session)
+
+
+def federated(
+    world: World, *statements: Mapping[str, Any], policies: Sequence[Mapping[str, Any]] = ()
+) -> Principal:
+    """Make a user, and a federated user that it vouches for with a policy, or without."""
+    user = world.user(*statements)
+    session = Session(
+        NOW,
+        NOW + timedelta(hours=1),
+        user.arn,
+        user.unique_id,
+        policies=(document(*policies),) if policies else (),
+    )
+    arn = Arn(f"arn:aws:sts::{ACCOUNT}:federated-user/guest")
+    return Principal("federated-user", arn, ACCOUNT, "aws", f"{ACCOUNT}:guest", session=session)
 
 
 # --- the columns: who asks, and the words of the refusal -----------------------------------------
@@ -234,15 +264,27 @@ REFUSED = {
         lambda world, action, _resource: world.user(allow("*"), boundary=deny(action)),
         "with an explicit deny in a permissions boundary",
     ),
+    "session of a role without rights": Column(
+        lambda world, _action, _resource: role_session(world),
+        NOTHING_ALLOWS.format("identity-based policy", "{action}"),
+    ),
     "session policy": Column(
-        lambda world, action, resource: in_session(
-            world.user(allow(action, resource=resource)), allow("s3:*")
+        lambda world, action, resource: role_session(
+            world, allow(action, resource=resource), policies=[allow("s3:*")]
         ),
         NOTHING_ALLOWS.format("session policy", "{action}"),
     ),
     "denied by the session policy": Column(
-        lambda world, action, _resource: in_session(world.user(allow("*")), allow("*"), deny(action)),
+        lambda world, action, _resource: role_session(world, allow("*"), policies=[allow("*"), deny(action)]),
         "with an explicit deny in a session policy",
+    ),
+    "federated user without a policy": Column(
+        lambda world, action, resource: federated(world, allow(action, resource=resource)),
+        NOTHING_ALLOWS.format("session policy", "{action}"),
+    ),
+    "federated user of a user without rights": Column(
+        lambda world, action, _resource: federated(world, policies=[allow(action)]),
+        NOTHING_ALLOWS.format("identity-based policy", "{action}"),
     ),
 }
 ALLOWED: dict[str, Make] = {
@@ -250,8 +292,14 @@ ALLOWED: dict[str, Make] = {
     "within a boundary": lambda world, action, resource: world.user(
         allow(action, resource=resource), boundary=allow("codecommit:*")
     ),
-    "within a session policy": lambda world, action, resource: in_session(
-        world.user(allow("*")), allow(action, resource=resource)
+    "session of a role": lambda world, action, resource: role_session(
+        world, allow(action, resource=resource)
+    ),
+    "within a session policy": lambda world, action, resource: role_session(
+        world, allow("*"), policies=[allow(action, resource=resource)]
+    ),
+    "federated user": lambda world, action, resource: federated(
+        world, allow("*"), policies=[allow(action, resource=resource)]
     ),
 }
 
@@ -265,30 +313,29 @@ def resource_of(operation: str) -> str:
     return "*"
 
 
-@pytest.mark.parametrize("column", REFUSED)
 @pytest.mark.parametrize("operation", sorted(codecommit.operations))
-def test_an_operation_is_refused_in_aws_words(untouched: World, operation: str, column: str) -> None:
+def test_an_operation_is_refused_in_aws_words(untouched: World, operation: str) -> None:
     action, resource = f"codecommit:{operation}", resource_of(operation)
-    principal = REFUSED[column].make(untouched, action, resource)
-    code, message = untouched.call(principal, operation)
-    because = REFUSED[column].reason.format(action=action)
-    assert (code, message) == (
-        "AccessDeniedException",
-        f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource} {because}",
-    )
+    for name, column in REFUSED.items():
+        principal = column.make(untouched, action, resource)
+        told = untouched.call(principal, operation)
+        because = column.reason.format(action=action)
+        who = f"User: {principal.arn} is not authorized to perform"
+        expected = f"{who}: {action} on resource: {resource} {because}"
+        assert told == ("AccessDeniedException", expected), name
 
 
-@pytest.mark.parametrize("column", ALLOWED)
 @pytest.mark.parametrize("operation", sorted(codecommit.operations))
 def test_an_operation_needs_the_right_to_its_own_action_and_resource_only(
-    world: World, operation: str, column: str
+    world: World, operation: str
 ) -> None:
-    principal = ALLOWED[column](world, f"codecommit:{operation}", resource_of(operation))
-    code, message = world.call(principal, operation)
-    assert "AccessDenied" not in code, message
-    # Whatever else went wrong, the request was a whole one.
-    assert "Required" not in code
-    assert "Invalid" not in code, message
+    for name, make in ALLOWED.items():
+        # What the one before changed is no matter: rights are asked for first.
+        code, message = world.call(make(world, f"codecommit:{operation}", resource_of(operation)), operation)
+        assert "AccessDenied" not in code, (name, message)
+        # Whatever else went wrong, the request was a whole one.
+        assert "Required" not in code, (name, message)
+        assert "Invalid" not in code, (name, message)
 
 
 @pytest.mark.parametrize("operation", sorted(codecommit.operations))
