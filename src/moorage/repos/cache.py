@@ -19,8 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from moorage.core.faults import Fault
-from moorage.core.room import room_for
+from moorage.core.room import is_full, room_for
 from moorage.crypto.streams import BlobTampered
 from moorage.git.environment import Place
 from moorage.repos import locks
@@ -49,8 +51,14 @@ _CONFIG = """\
 """
 
 
+# What there is no room for, and who can help.
+_FILLED = "this repository in its cache (its administrator can give the folder of --cache more space)"
+
 # Prepared responses may take this part of the cache; the least recently asked for go first.
 _SHARE_OF_RESPONSES = 4
+
+
+log = structlog.get_logger(__name__)
 
 
 class WorkingCache:
@@ -91,8 +99,7 @@ class WorkingCache:
         repository_id = snapshot.row.repository_id
         with self._present(repository_id) as lock:
             if not self._holds(snapshot):
-                with room_for("this repository"):
-                    self._fill(snapshot, data_key)
+                self._fill_with_room(snapshot, data_key)
             yield Place(self._touched(repository_id), lock=lock)
 
     def adopt(
@@ -122,12 +129,16 @@ class WorkingCache:
         """Remove a repository's folder; fetches under way from it may fail."""
         _remove(self.path(repository_id))
 
-    def evict(self) -> int:
-        """Remove least recently used folders that nobody reads until the limit holds; return bytes freed."""
+    def evict(self, limit_bytes: int | None = None) -> int:
+        """Remove least recently used folders that nobody reads until the limit holds; return bytes freed.
+
+        The limit is the cache's, unless another is given.
+        """
+        limit = self.limit_bytes if limit_bytes is None else limit_bytes
         folders = [folder for folder in self._folders() if folder.is_dir()]
-        drop_oldest_responses(folders, self.limit_bytes // _SHARE_OF_RESPONSES)
+        drop_oldest_responses(folders, limit // _SHARE_OF_RESPONSES)
         sized = sorted((_used_at(folder), folder, _bytes_in(folder)) for folder in folders)
-        excess = sum(size for _, _, size in sized) - self.limit_bytes
+        excess = sum(size for _, _, size in sized) - limit
         freed = 0
         for _, folder, size in sized:
             if freed >= excess:
@@ -155,6 +166,21 @@ class WorkingCache:
             return True
 
     # --- filling ----------------------------------------------------------------------------
+
+    def _fill_with_room(self, snapshot: Snapshot, data_key: DataKey) -> None:
+        """Fill, on a full disk once more when all that nobody reads has left it.
+
+        Raises:
+            Fault: it does not suffice (503); what was brought of the pack that did not fit is gone.
+        """
+        try:
+            self._fill(snapshot, data_key)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            log.warning("the cache's disk is full", cause=str(error), freed_bytes=self.evict(0))
+            with room_for(_FILLED):
+                self._fill(snapshot, data_key)
 
     def _fill(self, snapshot: Snapshot, data_key: DataKey) -> None:
         repository_id = snapshot.row.repository_id
@@ -188,6 +214,10 @@ class WorkingCache:
                 fetch_blob(self._blobs, key, data_key, target)
             except (BlobTampered, BlobMissing) as error:
                 raise _damaged(key) from error
+            except OSError:
+                for part in (source, index):  # a part of a pack must not fill a disk that is full
+                    part.unlink(missing_ok=True)
+                raise
         _install(folder, pack.checksum, source, index)
 
     # --- where it stands --------------------------------------------------------------------

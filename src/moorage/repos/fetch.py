@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
 from moorage.git import commands, complaints, pkt_line
@@ -39,11 +41,16 @@ _PIECE_BYTES = 256 * 1024
 _PIPE_BYTES = 1 << 20
 
 
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
 @dataclass(frozen=True, slots=True)
 class Fetches:
     """Answers fetches of opened repositories."""
 
     prepared: PreparedResponses
+    free_bytes: Callable[[Path], int] = _free_bytes
 
     def open(self, opened: OpenRepository, request: FetchRequest, body: bytes, protocol: str) -> Stream:
         """Return the answer to a fetch, as a stream.
@@ -60,8 +67,12 @@ class Fetches:
                 place = held.enter_context(opened.lending())
                 return _GitOutput(opened, place, _Question(request, body, protocol), held)
 
-            if request.cache_key is not None and self.prepared.worth_keeping(
-                path, request.cache_key, at_once=request.is_clone
+            if (
+                request.cache_key is not None
+                and self.prepared.worth_keeping(path, request.cache_key, at_once=request.is_clone)
+                # A response is no larger than the packs it is made of. On a disk without room for it
+                # git's answer goes straight to its client.
+                and self.free_bytes(path) > sum(pack.pack_bytes for pack in opened.snapshot.packs)
             ):
                 stream = self.prepared.open(path, request.cache_key, start)
                 return _Explained(_Held(stream, stack.pop_all()))
