@@ -127,7 +127,7 @@ class WorkingCache:
 
     def purge(self, repository_id: str) -> None:
         """Remove a repository's folder; fetches under way from it may fail."""
-        _remove(self.path(repository_id))
+        self._remove_if_free(repository_id, even_if_read=True)
 
     def evict(self, limit_bytes: int | None = None) -> int:
         """Remove least recently used folders that nobody reads until the limit holds; return bytes freed.
@@ -143,11 +143,23 @@ class WorkingCache:
         for _, folder, size in sized:
             if freed >= excess:
                 break
-            with locks.held_if_free(self._lock(folder.name, "presence")) as alone:
-                if alone:
-                    _remove(folder)
-                    freed += size
+            if self._remove_if_free(folder.name):
+                freed += size
+        left = {lock.stem for lock in (self.folder / "locks").glob("*.presence")}
+        for repository_id in left - {folder.name for folder in folders}:
+            self._remove_if_free(repository_id)
         return freed
+
+    def _remove_if_free(self, repository_id: str, *, even_if_read: bool = False) -> bool:
+        """Remove a repository's folder and, where nobody reads it, its locks; return whether that was so."""
+        presence = self._lock(repository_id, "presence")
+        with locks.held_if_free(presence) as alone:
+            if alone or even_if_read:
+                _remove(self.path(repository_id))
+            if alone:  # so nobody fills it either; who waits for presence finds it gone, and begins anew
+                self._lock(repository_id, "fill").unlink(missing_ok=True)
+                presence.unlink(missing_ok=True)
+        return alone
 
     def cached(self, used_after: float = 0.0) -> list[str]:
         """Return the ids of the repositories that have a folder here, used after then (Unix seconds)."""

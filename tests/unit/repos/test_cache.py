@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import threading
 from pathlib import Path
 from typing import BinaryIO
 
@@ -118,3 +119,38 @@ def test_a_response_that_finds_no_room_goes_straight_to_its_client(
     assert b"PACK" in answer
     responses = node.cache.path(opened.row.repository_id) / "responses"
     assert responses.exists() == bool(free)
+
+
+def test_the_locks_of_a_repository_go_with_it_unless_it_is_read(node: Node, local: Path) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    opened = node.open("Demo")
+    locks = node.cache.folder / "locks"
+    with opened.reading():
+        node.cache.purge(opened.row.repository_id)
+        assert node.cache.evict(0) == 0
+        assert [file.suffix for file in locks.glob("*.presence")] == [".presence"]
+    node.cache.evict(0)
+    assert [file.name for file in locks.iterdir() if file.name != "heavy"] == []
+    with opened.reading() as path:
+        git(path, "fsck", "--full")
+    assert node.cache.evict(0) > 0
+    assert [file.name for file in locks.iterdir() if file.name != "heavy"] == []
+
+
+def test_readers_that_come_while_locks_go_always_hold_what_they_read(
+    node: Node, local: Path, tmp_path: Path
+) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    other = node.beside(tmp_path / "other")
+    opened = other.open("Demo")
+    stop = threading.Event()
+    evicting = threading.Thread(target=lambda: [other.cache.evict(0) for _ in iter(stop.is_set, True)])
+    evicting.start()
+    try:
+        for _ in range(100):
+            with opened.reading() as path:
+                assert (path / "generation").exists()
+                assert list((path / "objects" / "pack").glob("*.idx"))
+    finally:
+        stop.set()
+        evicting.join()
