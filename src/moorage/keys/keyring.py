@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from moorage.core.clock import Clock, SystemClock
 from moorage.core.faults import Fault
 from moorage.core.principal import Caller
+from moorage.crypto.key_specs import ENCRYPT, SYMMETRIC
 from moorage.crypto.root_key import RootKey
 from moorage.crypto.streams import DataKey
 from moorage.keys import key_access, wrapping
@@ -139,14 +140,23 @@ class Keyring:
         return _required(found, name)
 
     def new_data_key(self, key: KmsKeyRow, repository_id: str) -> bytes:
-        """Make a repository's data key and return it wrapped."""
+        """Make a repository's data key and return it wrapped.
+
+        Raises:
+            Fault: EncryptionKeyInvalidUsageException, the key is no symmetric encryption key.
+        """
+        _require_symmetric(key)
         return wrapping.wrap(self._root_key, key, DataKey.generate(), repository_id)
 
     def rewrap(self, row: WrappedKey, key: KmsKeyRow, connection: Connection) -> bytes:
         """Return a repository's data key wrapped by another key, or by the newest material of its own.
 
         Blobs stay as they are.
+
+        Raises:
+            Fault: as `new_data_key`, and those of `open_for_service`.
         """
+        _require_symmetric(key)
         return wrapping.wrap(self._root_key, key, self.open_for_service(row, connection), row.repository_id)
 
     def _allowed(self, caller: Caller, row: WrappedKey, connection: Connection | None) -> KmsKeyRow:
@@ -191,6 +201,15 @@ def _required(key: KmsKeyRow | None, name: str) -> KmsKeyRow:
     if key is None or key.state == "Deleted":
         raise Fault("EncryptionKeyNotFoundException", f"The encryption key {name} was not found.")
     return key
+
+
+def _require_symmetric(key: KmsKeyRow) -> None:
+    if (key.key_spec, key.key_usage) != (SYMMETRIC, ENCRYPT):
+        raise Fault(
+            "EncryptionKeyInvalidUsageException",
+            f"The encryption key {key.arn} cannot be used: its spec is {key.key_spec}, its usage "
+            f"{key.key_usage}. Name a symmetric encryption key.",
+        )
 
 
 def _require_enabled(key: KmsKeyRow) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from moorage.core.faults import Fault
 from moorage.core.names import RefName
 from moorage.core.principal import Caller
+from moorage.keys.key_policy import DEFAULT_ALIAS
 from moorage.storage import audit, standing
 from moorage.storage import repositories as rows
 from moorage.storage.repositories import RepositoryRow
@@ -63,12 +64,13 @@ class Repositories:
         *,
         description: str | None = None,
         tags: Mapping[str, str] | None = None,
+        key_name: str = DEFAULT_ALIAS,
     ) -> RepositoryRow:
-        """Make an empty repository, encrypted under the account's AWS-managed key of this region.
+        """Make an empty repository, encrypted under the key that its caller names and may use.
 
         Raises:
             Fault: RepositoryNameExistsException, RepositoryLimitExceededException, or one of the
-                KMS errors when a policy denies the key.
+                KMS errors.
         """
         repository_id = str(uuid.uuid4())
         try:
@@ -79,7 +81,7 @@ class Repositories:
                         f"This account has {REPOSITORY_LIMIT} repositories in {caller.region} already.",
                     )
                 now_ms = self.database.now_ms(connection)
-                key = self.keyring.default_key(connection, caller.account_id, caller.region)
+                key = self.keyring.find_key(connection, caller, key_name)
                 row = RepositoryRow(
                     repository_id=repository_id,
                     account_id=caller.account_id,
@@ -88,12 +90,13 @@ class Repositories:
                     description=description,
                     default_branch=None,
                     kms_key_id=key.key_id,
-                    data_key_wrapped=self.keyring.new_data_key(key, repository_id),
+                    data_key_wrapped=b"",
                     generation=1,
                     created_at_ms=now_ms,
                     modified_at_ms=now_ms,
                 )
                 self.keyring.require(caller, row, connection)
+                row = replace(row, data_key_wrapped=self.keyring.new_data_key(key, repository_id))
                 rows.add(connection, row)
                 rows.set_tags(connection, repository_id, tags or {})
                 audit.record(connection, audit.change(caller, "codecommit:CreateRepository", row.arn, now_ms))
@@ -121,6 +124,32 @@ class Repositories:
                 self._change(connection, caller, row, "UpdateRepositoryName", name=new)
         except IntegrityError as error:
             raise Fault("RepositoryNameExistsException", f"Repository named {new} already exists") from error
+
+    def encrypt_by(self, caller: Caller, name: str, key_name: str) -> tuple[RepositoryRow, RepositoryRow]:
+        """Put a repository under another key; return its rows before and after.
+
+        Only its data key is wrapped anew, packs stay as they are: a push under way goes on with the
+        same data key. Its caller needs the right to both keys.
+
+        Raises:
+            Fault: RepositoryDoesNotExistException, or one of the KMS errors, for either key.
+        """
+        with self.database.write() as connection:
+            before = _locked(connection, caller, name)
+            key = self.keyring.find_key(connection, caller, key_name)
+            self.keyring.require(caller, before, connection)
+            self.keyring.require(caller, replace(before, kms_key_id=key.key_id), connection)
+            wrapped = self.keyring.rewrap(before, key, connection)
+            after = replace(before, kms_key_id=key.key_id, data_key_wrapped=wrapped)
+            self._change(
+                connection,
+                caller,
+                before,
+                "UpdateRepositoryEncryptionKey",
+                kms_key_id=key.key_id,
+                data_key_wrapped=wrapped,
+            )
+        return before, after
 
     def describe(self, caller: Caller, name: str, description: str | None) -> None:
         """Set or clear a repository's description."""

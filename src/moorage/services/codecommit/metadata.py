@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moorage.core.arn import key_arn
 from moorage.core.clock import from_milliseconds
+from moorage.storage import kms_keys
 
 if TYPE_CHECKING:
     from types_boto3_codecommit.type_defs import RepositoryMetadataTypeDef
@@ -25,13 +25,20 @@ def metadata(call: Call, row: RepositoryRow) -> RepositoryMetadataTypeDef:
         "cloneUrlHttp": call.clone_urls.https(row.region, row.name),
         "cloneUrlSsh": call.clone_urls.ssh(row.region, row.name),
         "Arn": row.arn,
-        "kmsKeyId": key_arn(row.region, row.account_id, row.kms_key_id),
+        "kmsKeyId": encryption_key(call, row),
     }
     if row.description is not None:
         shown["repositoryDescription"] = row.description
     if row.default_branch is not None:
         shown["defaultBranch"] = branch_name(row.default_branch)
     return shown
+
+
+def encryption_key(call: Call, row: RepositoryRow) -> str:
+    """Return the ARN of a repository's key, which may be another account's."""
+    key = call.database.ask(kms_keys.find, row.kms_key_id)
+    assert key is not None, "a key's row stays while a repository names it"
+    return key.arn
 
 
 def branch_name(ref: str) -> str:

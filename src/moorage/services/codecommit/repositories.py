@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moorage.core.faults import Fault
-from moorage.keys.key_names import KeyName
 from moorage.keys.key_policy import DEFAULT_ALIAS
 from moorage.services.codecommit import names, pages
 from moorage.services.codecommit.metadata import metadata
@@ -53,12 +52,12 @@ _KEY_ERRORS = frozenset(
 
 @codecommit.operation("CreateRepository", resource=new_repository)
 def create_repository(call: Call, request: CreateRepositoryInputTypeDef) -> dict[str, Any]:
-    _require_default_key(call, request.get("kmsKeyId", DEFAULT_ALIAS))
     row = call.repositories.create(
         call.caller,
         request["repositoryName"],
         description=names.description(request.get("repositoryDescription", "")),
         tags=request.get("tags", {}),
+        key_name=request.get("kmsKeyId", DEFAULT_ALIAS),
     )
     return {"repositoryMetadata": metadata(call, row)}
 
@@ -165,17 +164,3 @@ def _description(request: Request) -> str | None:
 def update_repository_description(call: Call, request: UpdateRepositoryDescriptionInputTypeDef) -> None:
     """Set a description; without one in the request, the repository has none afterwards."""
     call.repositories.describe(call.caller, request["repositoryName"], _description(request))
-
-
-def _require_default_key(call: Call, name: str) -> None:
-    """Refuse every key but the account's AWS-managed one: repositories have no other yet."""
-    named = KeyName.parse(name, call.caller.account_id, call.caller.region)
-    if named.alias == DEFAULT_ALIAS and named.account_id == call.caller.account_id:
-        return  # it may not have been made yet: the first repository makes it
-    with call.database.read() as connection:
-        key = call.keyring.find_key(connection, call.caller, name)
-    if key.manager != "AWS":
-        raise Fault(
-            "EncryptionKeyNotFoundException",
-            f"{name} cannot be used yet: repositories have {DEFAULT_ALIAS} only",
-        )
