@@ -282,6 +282,17 @@ def test_every_operation_registered_asks_for_permission(root: Desk, installation
         "Status": "Inactive",
         "Tags": [{"Key": "k", "Value": "v"}],
         "TagKeys": ["k"],
+        "AuthenticationCode1": "123456",
+        "AuthenticationCode2": "654321",
+        "Url": "https://issuer.example.org",
+        "ThumbprintList": [],
+        "Encoding": "SSH",
+        "ActionNames": ["iam:GetUser"],
+        "PolicyInputList": [ALLOW],
+        "PolicySourceArn": f"arn:aws:iam::{ACCOUNT}:user/mary",
+        "OpenIDConnectProviderArn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/issuer.example.org",
+        "SAMLProviderArn": f"arn:aws:iam::{ACCOUNT}:saml-provider/x",
+        "SAMLMetadataDocument": "x" * 1000,
     }
     for name, operation in iam.operations.items():
         shape = operation.model.input_shape

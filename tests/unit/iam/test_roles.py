@@ -412,3 +412,72 @@ def test_the_attachments_of_roles_count_for_a_policy(root: Desk, installation: I
     assert root.ask("GetPolicy", PolicyArn=arn)["Policy"]["AttachmentCount"] == 1
     with installation.database.read() as connection:
         assert policies.find(connection, ACCOUNT, arn) is not None
+
+
+def test_a_services_own_role_is_protected(root: Desk) -> None:
+    role = root.ask("CreateServiceLinkedRole", AWSServiceName="ecs.amazonaws.com")["Role"]
+    name = "AWSServiceRoleForECS"
+    assert role["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/ecs.amazonaws.com/{name}"
+    assert trusted(root, name) == {"Service": "ecs.amazonaws.com"}
+    root.ask("CreatePolicy", PolicyName="P", PolicyDocument=ALLOW)
+    arn = f"arn:aws:iam::{ACCOUNT}:policy/P"
+    root.ask("CreateInstanceProfile", InstanceProfileName="web")
+    refused: dict[str, dict[str, object]] = {
+        "AttachRolePolicy": {"PolicyArn": arn},
+        "DetachRolePolicy": {"PolicyArn": arn},
+        "PutRolePolicy": {"PolicyName": "P", "PolicyDocument": ALLOW},
+        "DeleteRolePolicy": {"PolicyName": "P"},
+        "PutRolePermissionsBoundary": {"PermissionsBoundary": arn},
+        "DeleteRolePermissionsBoundary": {},
+        "UpdateAssumeRolePolicy": {"PolicyDocument": trust(MACHINES)},
+        "UpdateRole": {"MaxSessionDuration": 7200},
+        "DeleteRole": {},
+        "AddRoleToInstanceProfile": {"InstanceProfileName": "web"},
+    }
+    for operation, more in refused.items():
+        fault = root.refusal(operation, RoleName=name, **more)
+        assert fault.code == "UnmodifiableEntity", operation
+        assert f"protected role '{name}'" in fault.message
+    root.ask("UpdateRole", RoleName=name, Description="Ours.")
+    assert root.ask("GetRole", RoleName=name)["Role"]["Description"] == "Ours."
+
+
+def test_a_services_own_role_is_deleted_by_a_task_that_can_be_asked_about(root: Desk) -> None:
+    made_twice = {"AWSServiceName": "autoscaling.amazonaws.com", "CustomSuffix": "mine"}
+    root.ask("CreateServiceLinkedRole", **made_twice)
+    assert "has been taken" in root.refusal("CreateServiceLinkedRole", **made_twice).message
+    name = "AWSServiceRoleForAutoScaling_mine"
+    task = root.ask("DeleteServiceLinkedRole", RoleName=name)["DeletionTaskId"]
+    assert task.startswith(f"task/aws-service-role/autoscaling.amazonaws.com/{name}/")
+    status = root.ask("GetServiceLinkedRoleDeletionStatus", DeletionTaskId=task)
+    assert status["Status"] == "SUCCEEDED"
+    assert root.refusal("GetRole", RoleName=name).code == "NoSuchEntity"
+    unknown = task[:-1] + ("0" if task[-1] != "0" else "1")
+    assert root.refusal("GetServiceLinkedRoleDeletionStatus", DeletionTaskId=unknown).code == "NoSuchEntity"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"AWSServiceName": "nothing.amazonaws.com"},
+        {"AWSServiceName": "ecs.amazonaws.com", "CustomSuffix": "x"},
+    ],
+)
+def test_other_services_have_no_role_of_their_own_here(root: Desk, asked: dict[str, str]) -> None:
+    assert root.refusal("CreateServiceLinkedRole", **asked).code == "InvalidInput"
+
+
+def test_nobody_makes_a_role_where_the_services_own_are(root: Desk) -> None:
+    fault = root.refusal(
+        "CreateRole",
+        RoleName="R",
+        Path="/aws-service-role/ecs.amazonaws.com/",
+        AssumeRolePolicyDocument=trust(MACHINES),
+    )
+    assert fault.code == "InvalidInput"
+
+
+def test_an_ordinary_role_is_not_deleted_as_a_services(root: Desk) -> None:
+    made(root)
+    assert root.refusal("DeleteServiceLinkedRole", RoleName="Deploy").code == "NoSuchEntity"
+    root.ask("GetRole", RoleName="Deploy")

@@ -25,6 +25,10 @@ def no_such_instance_profile(name: str) -> Fault:
     return _no_such(f"Instance Profile {name} cannot be found.")
 
 
+def no_such_deletion_task(task: str) -> Fault:
+    return _no_such(f"The deletion task {task} cannot be found.")
+
+
 def no_such_access_key(key_id: str) -> Fault:
     return _no_such(f"The Access Key with id {key_id} cannot be found.")
 
