@@ -52,6 +52,8 @@ def of_request(caller: Caller, resource_account: str) -> Mapping[str, tuple[str,
 
 def of_principal(principal: Principal) -> Iterator[tuple[str, str]]:
     """Yield the condition keys that tell who somebody is, whatever is asked for."""
+    if principal.kind == "anonymous":
+        return
     session = principal.session
     # For a role session AWS gives the role's ARN here, not the session's.
     is_role = principal.kind == "role-session" and session is not None

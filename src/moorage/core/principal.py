@@ -7,12 +7,12 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from moorage.core.arn import Arn
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moorage.core.arn import Arn
-
-PrincipalKind = Literal["root", "user", "role-session", "federated-user"]
+PrincipalKind = Literal["root", "user", "role-session", "federated-user", "anonymous"]
 
 NO_TAGS: Mapping[str, str] = MappingProxyType({})
 NO_FACTS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
@@ -61,6 +61,11 @@ class Principal:
     access_key_id: str | None = None
     tags: Mapping[str, str] = field(default_factory=lambda: NO_TAGS)
     session: Session | None = None
+
+
+def anonymous(partition: str) -> Principal:
+    """Return who calls an operation that nobody signs: of no account, with no rights."""
+    return Principal("anonymous", Arn("anonymous"), "", partition, "anonymous")
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,3 +108,33 @@ class Admission:
             await stack.enter_async_context(self._repository.pass_through(repository_id))
             await stack.enter_async_context(self._node.pass_through("node"))
             yield
+
+
+@dataclass(frozen=True, slots=True)
+class UnsignedBounds:
+    """How many API calls that nobody signs may be at work at once."""
+
+    address: int = 4
+    node: int = 4  # half of a worker's threads
+    queue_s: float = 5.0
+
+
+class UnsignedAdmission:
+    """The turnstiles of the API calls that nobody signs."""
+
+    def __init__(self, bounds: UnsignedBounds | None = None) -> None:
+        bounds = bounds or UnsignedBounds()
+        self._address = Turnstile(
+            bounds.address,
+            bounds.queue_s,
+            partial(throttled, f"Rate exceeded: more than {bounds.address} unsigned calls at once."),
+        )
+        self._node = Turnstile(
+            bounds.node, bounds.queue_s, partial(unavailable, "This server is busy; try again.")
+        )
+
+    @asynccontextmanager
+    async def admitted(self, address: str) -> AsyncIterator[None]:
+        """Hold a place at both turnstiles for the block."""
+        async with self._address.pass_through(address), self._node.pass_through("node"):
+            yield

@@ -12,10 +12,12 @@ from starlette.responses import Response
 
 from moorage.auth.signed_request import SignedRequest
 from moorage.core import faults
+from moorage.core.arn import partition_of
 from moorage.core.clock import Clock, milliseconds
 from moorage.core.faults import Fault
-from moorage.core.principal import Caller, Principal
-from moorage.edge import audited, bodies, hosts, metrics
+from moorage.core.principal import Caller, Principal, anonymous
+from moorage.edge import audited, bodies, hosts, metrics, strangers
+from moorage.edge.admission import UnsignedAdmission
 from moorage.edge.threads import Threads
 from moorage.storage.access_keys import LastUse
 
@@ -56,6 +58,10 @@ class Received:
         return hosts.header(self.scope, name).decode("latin-1")
 
 
+class _NeedsAdmissionError(Exception):
+    """The operation asked for is one that nobody signs: it has to pass the turnstiles first."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiDoor:
     """An ASGI app for the requests of `hosts.is_api`. `call` makes what handlers are given."""
@@ -69,6 +75,8 @@ class ApiDoor:
     audit: AuditBatch
     last_uses: LastUses
     threads: Threads = field(default_factory=Threads)
+    default_region: str = "us-east-1"
+    unsigned: UnsignedAdmission = field(default_factory=UnsignedAdmission)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = scope["state"]["request_id"] = str(uuid.uuid4())
@@ -76,7 +84,7 @@ class ApiDoor:
         try:
             body = await _whole(receive, BODY_LIMITS.get(service or "", OTHER_BODY_LIMIT))
             received = Received(scope, body, request_id)
-            answer = await self.threads.run(lambda: self._answer(received))
+            answer = await self._served(received)
         except bodies.Disconnected:
             return
         except Fault as fault:
@@ -88,15 +96,26 @@ class ApiDoor:
         ]
         await response(scope, receive, send)
 
+    async def _served(self, received: Received) -> Answer:
+        try:
+            return await self.threads.run(lambda: self._answer(received))
+        except _NeedsAdmissionError:
+            # Anybody may send these, and they cost a fetch or a signature: few at once, so that they never
+            # take all threads from those who sign.
+            async with self.unsigned.admitted(_address(received)):
+                return await self.threads.run(lambda: self._answer(received, admitted=True))
+
     # --- in a thread -------------------------------------------------------------------------
 
-    def _answer(self, received: Received) -> Answer:
+    def _answer(self, received: Received, *, admitted: bool = False) -> Answer:
         """Return the answer to a request; a bug becomes InternalFailure and a log line."""
         service = hosts.service_of(received.scope, self.regions)
         try:
             asked = hosts.asked(received.scope, received.body, self.regions)
             service = asked.service
-            return self._dispatched(received, asked)
+            return self._dispatched(received, asked, admitted=admitted)
+        except _NeedsAdmissionError:
+            raise
         except Fault as fault:
             return self._refusal(service, fault, received.request_id)
         except Exception:
@@ -106,10 +125,14 @@ class ApiDoor:
             )
             return self._refusal(service, failure, received.request_id)
 
-    def _dispatched(self, received: Received, asked: Asked) -> Answer:
+    def _dispatched(self, received: Received, asked: Asked, *, admitted: bool) -> Answer:
         """The seven stops of an API call, in order."""
         operation = self._operation(asked)
         received.scope["state"]["operation"] = f"{asked.service}:{operation.name}"
+        if not operation.signed:
+            if not admitted:
+                raise _NeedsAdmissionError
+            return self._called_unsigned(received, asked, operation)
         with self.database.one_snapshot():
             return self._called(received, asked, operation)
 
@@ -129,6 +152,30 @@ class ApiDoor:
             self.audit.add(audited.read(caller, operation.action, resources))
         return answer
 
+    def _called_unsigned(self, received: Received, asked: Asked, operation: Operation[Call]) -> Answer:
+        """Call an operation whose caller brings a token in the place of a signature; one given is ignored.
+
+        No snapshot is held meanwhile: an identity provider may take seconds to answer. Junk leaves no audit
+        row, only what a provider vouched for: anybody could fill the table with it otherwise.
+        """
+        caller = self._caller(received, *self._nobody(asked))
+        request: dict[str, Any] = {}
+        try:
+            request = operation.parse(asked.message)
+            result = operation.handle(self.call(caller), request)
+        except Fault as fault:
+            metrics.refused_logins.labels("api").inc()
+            refused = audited.unsigned_refusal(caller, operation.action, request, fault)
+            if refused is not None:
+                self.audit.add(refused)
+            raise
+        self.audit.add(audited.assumed(caller, operation.action, request, result or {}))
+        return operation.render(result, received.request_id)
+
+    def _nobody(self, asked: Asked) -> tuple[Principal, str]:
+        region = asked.region or self.default_region
+        return anonymous(partition_of(region)), region
+
     def _operation(self, asked: Asked) -> Operation[Call]:
         service = self.services.get(asked.service)
         if service is None:
@@ -142,21 +189,34 @@ class ApiDoor:
         )
         try:
             principal, region = self.authenticator.signed(signed, asked.service, asked.region)
-        except Fault:
+        except Fault as fault:
             metrics.refused_logins.labels("api").inc()
+            strangers.note(self.audit, self._stranger(received, asked), fault)
             raise
         now = self.clock.now()
-        if principal.access_key_id is not None:
-            self.last_uses.note(principal.access_key_id, LastUse(milliseconds(now), asked.service, region))
-        client = scope.get("client") or ("", 0)
+        self.last_uses.note(principal, LastUse(milliseconds(now), asked.service, region))
+        return self._caller(received, principal, region)
+
+    def _caller(self, received: Received, principal: Principal, region: str) -> Caller:
         return Caller(
             principal,
             region,
             received.request_id,
-            now,
-            source_ip=client[0],
-            secure_transport=scope["scheme"] == "https",
+            self.clock.now(),
+            source_ip=_address(received),
+            secure_transport=received.scope["scheme"] == "https",
             user_agent=received.header(b"user-agent"),
+        )
+
+    def _stranger(self, received: Received, asked: Asked) -> strangers.Stranger:
+        client = received.scope.get("client") or ("", 0)
+        return strangers.Stranger(
+            received.request_id,
+            f"{asked.service}:{asked.operation}",
+            "*",
+            client[0],
+            received.header(b"user-agent"),
+            self.clock.now(),
         )
 
     def _authorize(
@@ -172,6 +232,11 @@ class ApiDoor:
     def _refusal(self, service: str | None, fault: Fault, request_id: str) -> Answer:
         known = self.services.get(service or "") or self.services[hosts.NAMELESS]
         return known.render_fault(fault, request_id)
+
+
+def _address(received: Received) -> str:
+    client = received.scope.get("client") or ("", 0)
+    return str(client[0])
 
 
 async def _whole(receive: Receive, limit_bytes: int) -> bytes:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from moorage.auth.gate import account_in
+from moorage.core.arn import Arn
 from moorage.core.clock import milliseconds
 from moorage.core.faults import ACCESS_DENIED, Fault
 from moorage.policy import Access, Decision
@@ -83,6 +86,37 @@ def _reasons(fault: Fault) -> dict[str, object]:
         if decision.statement is not None:
             detail["statement"] = decision.statement.sid or decision.statement.index
     return detail
+
+
+def assumed(caller: Caller, action: str, request: Mapping[str, Any], result: Mapping[str, Any]) -> AuditEvent:
+    """Describe a role that an identity provider's person took: told of the session, in the role's account."""
+    session = result["AssumedRoleUser"]["Arn"]
+    subject = result.get("SubjectFromWebIdentityToken", result.get("Subject"))
+    provider = result.get("Provider", request.get("PrincipalArn"))
+    return audit.event(
+        _in_account(caller, account_in(session) or "", session),
+        action,
+        request["RoleArn"],
+        milliseconds(caller.now),
+        "allowed",
+        subject=subject,
+        provider=provider,
+    )
+
+
+def unsigned_refusal(
+    caller: Caller, action: str, request: Mapping[str, Any], fault: Fault
+) -> AuditEvent | None:
+    """Describe a refusal of somebody whom a provider vouched for; None where nobody did."""
+    account_id = fault.detail.get("vouched_for")
+    if not isinstance(account_id, str):
+        return None
+    known = _in_account(caller, account_id, caller.principal.arn)
+    return refusal(known, action, [str(request["RoleArn"])], fault)
+
+
+def _in_account(caller: Caller, account_id: str, arn: str) -> Caller:
+    return replace(caller, principal=replace(caller.principal, account_id=account_id, arn=Arn(arn)))
 
 
 def _named(resources: Sequence[str]) -> str:

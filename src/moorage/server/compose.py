@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ from moorage.auth.authenticate import Authenticator
 from moorage.auth.last_used import LastUses
 from moorage.auth.ssh_login import SshLogins
 from moorage.auth.user_principals import UserPrincipals
+from moorage.auth.web_identity_fetch import Fetcher
+from moorage.auth.web_identity_keys import IssuerKeys
 from moorage.console.start_page import StartPage
 from moorage.core.secrets import Secret
 from moorage.edge.admission import Admission
@@ -76,7 +79,7 @@ class Node:
 
 
 def calls(
-    installation: Installation, regions: Regions, found: Endpoints, stores: Stores
+    settings: Settings, installation: Installation, regions: Regions, found: Endpoints, stores: Stores
 ) -> Callable[[Caller], Call]:
     """Return the function that makes, for a caller, what handlers are given."""
     return partial(
@@ -90,6 +93,7 @@ def calls(
         publisher=stores.publisher,
         keyring=stores.keyring,
         clone_urls=found.clone_urls,
+        issuer_keys=IssuerKeys(Fetcher(tuple(map(ipaddress.ip_network, settings.issuer_network)))),
     )
 
 
@@ -113,7 +117,7 @@ def build(
         default_region=settings.region,
         git_password_lifetime=settings.git_password_lifetime,
     )
-    call = calls(installation, regions, place.endpoints, stores)
+    call = calls(settings, installation, regions, place.endpoints, stores)
     entrance = GitEntrance(
         authenticator=authenticator,
         access=GitAccess(stores.gate, stores.repositories, stores.opener),
@@ -127,11 +131,10 @@ def build(
     threads = Threads()
     status = _status(settings, stores, place.metrics_token)
     git = _git_door(stores, entrance, threads)
+    api = partial(ApiDoor, SERVICES, authenticator, call, regions, default_region=settings.region)
     app = App(
         git=git,
-        api=ApiDoor(
-            SERVICES, authenticator, call, regions, stores.database, clock, audit, last_uses, threads
-        ),
+        api=api(stores.database, clock, audit, last_uses, threads),
         status=status,
         pages=StartPage(
             status,

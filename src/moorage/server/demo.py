@@ -61,9 +61,9 @@ def ensure(prepared: Prepared) -> str:
     files = _Files(folder / "config", folder / "credentials")
     stores = open_stores(settings, prepared.installation, prepared.clock)
     try:
-        call = compose.calls(prepared.installation, prepared.regions, prepared.place.endpoints, stores)(
-            _root(prepared, region)
-        )
+        call = compose.calls(
+            prepared.settings, prepared.installation, prepared.regions, prepared.place.endpoints, stores
+        )(_root(prepared, region))
         _ensure_user(call, files)
         _ensure_repository(call, stores)
     finally:

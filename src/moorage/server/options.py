@@ -206,6 +206,16 @@ OPTIONS: tuple[Option, ...] = (
         repeatable=True,
     ),
     Option(
+        "issuer_network",
+        "ADDRESS",
+        "none",
+        "address or network where OpenID Connect issuers may be though it is not public; all others that "
+        "are not public stay closed to AssumeRoleWithWebIdentity (may be given several times)",
+        "an IP address or network",
+        "10.20.0.0/16",
+        repeatable=True,
+    ),
+    Option(
         "metrics_token",
         "TOKEN",
         "made, in DATA/metrics-token",

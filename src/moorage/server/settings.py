@@ -202,6 +202,9 @@ class Settings(BaseSettings):
     trusted_proxy: Annotated[
         tuple[str, ...], NoDecode, BeforeValidator(_several), AfterValidator(_networks)
     ] = ()
+    issuer_network: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_several), AfterValidator(_networks)
+    ] = ()
     metrics_token: Annotated[str, _matching(_TOKEN)] | None = Field(default=None, repr=False)
     log_format: Literal["json", "console"] | None = None
     demo: bool = False

@@ -6,6 +6,8 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from moorage.auth.web_identity_fetch import Fetcher
+from moorage.auth.web_identity_keys import IssuerKeys
 from moorage.core.principal import Caller
 from moorage.storage.identifiers import Entropy
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from moorage.repos.repositories import Repositories
     from moorage.storage.database import Database
     from moorage.wire.regions import Regions
+
+
+PUBLIC_ISSUERS = IssuerKeys(Fetcher())
 
 
 class CloneUrls(Protocol):
@@ -47,3 +52,5 @@ class Call:
     keyring: Keyring
     clone_urls: CloneUrls
     entropy: Entropy = secrets.token_bytes
+    # Asks OpenID Connect issuers for their keys; the default reaches public addresses alone.
+    issuer_keys: IssuerKeys = PUBLIC_ISSUERS
