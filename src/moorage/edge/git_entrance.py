@@ -76,9 +76,7 @@ class GitEntrance:
             raise
         now = self.clock.now()
         principal = identity.principal
-        if principal.access_key_id is not None:
-            use = LastUse(milliseconds(now), "codecommit", identity.region)
-            self.last_uses.note(principal.access_key_id, use)
+        self.last_uses.note(principal, LastUse(milliseconds(now), "codecommit", identity.region))
         caller = Caller(
             principal,
             identity.region,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from moorage.core.arn import Arn, iam_arn
 from moorage.storage import tables
+from moorage.storage.access_keys import LastUse
 from moorage.storage.identifiers import ROLE, Entropy, unique_id
 
 # Where the roles live that a service made for itself, and that only it may change.
@@ -135,9 +136,16 @@ def set_boundary(connection: Connection, role_id: str, boundary_arn: str | None)
     _set(connection, role_id, boundary_arn=boundary_arn)
 
 
-def set_last_used(connection: Connection, role_id: str, *, region: str, now_ms: int) -> None:
-    """Note that a session of the role made a request."""
-    _set(connection, role_id, last_used_at_ms=now_ms, last_used_region=region)
+def note_uses(connection: Connection, uses: Mapping[str, LastUse]) -> None:
+    """Write down the latest uses of roles, by id. Never turns a later one back to an earlier one."""
+    table = tables.roles
+    for role_id, use in sorted(uses.items()):
+        earlier = or_(table.c.last_used_at_ms.is_(None), table.c.last_used_at_ms < use.at_ms)
+        connection.execute(
+            update(table)
+            .where(table.c.role_id == role_id, earlier)
+            .values(last_used_at_ms=use.at_ms, last_used_region=use.region)
+        )
 
 
 def _set(connection: Connection, role_id: str, **values: str | int | None) -> None:

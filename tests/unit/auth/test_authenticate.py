@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from botocore.credentials import Credentials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from identities_at_hand import ACCOUNT, Installation
+from identities_at_hand import ACCOUNT, Installation, root_principal
 from moorage.auth.authenticate import Authenticator, GitIdentity
 from moorage.auth.last_used import LastUses
 from moorage.auth.signed_request import SignedRequest
@@ -322,16 +322,17 @@ def test_no_user_name_or_password_breaks_the_door(door: Door, user: str, passwor
 
 def test_uses_of_a_key_are_written_once_a_minute_and_the_newest_wins(installation: Installation) -> None:
     uses, key = LastUses(installation.database), installation.account.access_key_id
+    root = replace(root_principal(), access_key_id=key)
     for at_ms in (100_000, 100_500):
-        uses.note(key, LastUse(at_ms, "iam", "us-east-1"))
+        uses.note(root, LastUse(at_ms, "iam", "us-east-1"))
     uses.flush()
-    uses.note(key, LastUse(110_000, "iam", "us-east-1"))
+    uses.note(root, LastUse(110_000, "iam", "us-east-1"))
     uses.flush()
     with installation.database.read() as connection:
         row = access_keys.find(connection, key)
     assert row is not None
     assert row.last_used_at_ms == 100_500
-    uses.note(key, LastUse(200_000, "codecommit", "us-east-2"))
+    uses.note(root, LastUse(200_000, "codecommit", "us-east-2"))
     uses.flush()
     with installation.database.read() as connection:
         row = access_keys.find(connection, key)

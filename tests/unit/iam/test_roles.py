@@ -11,6 +11,7 @@ import pytest
 from identities_at_hand import ACCOUNT, Desk, Installation, root_principal, user_principal
 from moorage.services.iam import iam
 from moorage.storage import policies, roles
+from moorage.storage.access_keys import LastUse
 
 OTHER = "444455556666"
 ALLOW = json.dumps(
@@ -76,7 +77,7 @@ def test_a_role_is_shown_as_it_was_made(root: Desk) -> None:
 def test_a_roles_last_use_is_shown_to_the_second(root: Desk, installation: Installation) -> None:
     role = made(root)
     with installation.database.write() as connection:
-        roles.set_last_used(connection, role["RoleId"], region="eu-west-1", now_ms=1_795_521_600_999)
+        roles.note_uses(connection, {role["RoleId"]: LastUse(1_795_521_600_999, "codecommit", "eu-west-1")})
     used = root.ask("GetRole", RoleName="Deploy")["Role"]["RoleLastUsed"]
     assert used["Region"] == "eu-west-1"
     assert used["LastUsedDate"].microsecond == 0

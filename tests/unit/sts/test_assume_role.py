@@ -9,9 +9,11 @@ import pytest
 from identities_at_hand import ACCOUNT, NOW, NOW_MS, Installation, root_principal
 from moorage.auth.gate import Gate
 from moorage.auth.key_holders import Unusable
+from moorage.auth.last_used import LastUses
 from moorage.core.principal import Caller, Principal
 from moorage.crypto import totp
 from moorage.storage import identities, identity_tags, mfa_devices, policies, roles, users
+from moorage.storage.access_keys import LastUse
 from moorage.storage.roles import RoleRow
 from moorage.storage.users import UserRow
 from sessions_at_hand import Sessions, allow, document, trusting
@@ -294,3 +296,17 @@ def test_a_deny_of_older_tokens_ends_the_sessions_of_before(sessions: Sessions, 
     deny = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": before}
     sessions.permit(role.role_id, allow("codecommit:*"), deny)
     assert not may(sessions, session)
+
+
+def test_a_role_remembers_when_and_where_it_was_last_used(sessions: Sessions, mary: UserRow) -> None:
+    role = sessions.role("build", trusting(mary.arn("aws")))
+    session = sessions.assume(mary, role)
+    uses = LastUses(sessions.installation.database)
+    for at_ms in (NOW_MS + 1, NOW_MS + 2):
+        uses.note(session, LastUse(at_ms, "codecommit", "eu-west-1"))
+    uses.flush()
+    with sessions.installation.database.write() as connection:
+        roles.note_uses(connection, {role.role_id: LastUse(NOW_MS, "iam", "us-east-1")})
+        row = roles.by_id(connection, role.role_id)
+    assert row is not None
+    assert (row.last_used_at_ms, row.last_used_region) == (NOW_MS + 2, "eu-west-1")
