@@ -25,8 +25,8 @@ def rows_of(connection: Connection, request_id: str) -> list[AuditEvent]:
 def not_found(request_id: str) -> str:
     """Say what it means that nothing is recorded of a request."""
     return (
-        f"--request: nothing is recorded of {request_id!r}. Refusals are written within a second and kept for"
-        " a time; a request whose credentials were refused (401) is in the service's log only."
+        f"--request: nothing is recorded of {request_id!r}. Refusals are written within a second and kept"
+        " for a time; of refused logins (401) only some of each minute are kept."
     )
 
 
@@ -63,7 +63,7 @@ def _lines(row: AuditEvent) -> Iterator[str]:
     detail: dict[str, Any] = json.loads(row.detail)
     yield row.outcome.upper()
     yield f"{_time(row)}, from {row.source_ip}, region {row.region}"
-    yield f"principal: {row.principal_arn}"
+    yield f"principal: {row.principal_arn or 'unknown: the credentials were refused'}"
     yield f"action:    {row.action}"
     yield f"resource:  {row.resource_arn}"
     if "errorCode" in detail:

@@ -9,7 +9,7 @@ from moorage.core.arn import repository_arn
 from moorage.core.clock import Clock, milliseconds
 from moorage.core.faults import Fault
 from moorage.core.principal import Caller
-from moorage.edge import audited, metrics
+from moorage.edge import audited, metrics, strangers
 from moorage.edge.git_request import RECEIVE_PACK, UPLOAD_PACK, GitRequest
 from moorage.repos.access import PULL, PUSH, Access, GitAccess
 from moorage.storage import grace
@@ -71,8 +71,9 @@ class GitEntrance:
                 request.signed_path.decode("utf-8", "surrogateescape"),
                 named.region if named is not None else None,
             )
-        except Fault:
+        except Fault as fault:
             metrics.refused_logins.labels("git").inc()
+            self._note_stranger(request, request_id, fault)
             raise
         now = self.clock.now()
         principal = identity.principal
@@ -122,6 +123,17 @@ class GitEntrance:
                 client_address=visitor.request.client_address,
                 now_ms=milliseconds(visitor.caller.now),
             )
+
+    def _note_stranger(self, request: GitRequest, request_id: str, fault: Fault) -> None:
+        stranger = strangers.Stranger(
+            request_id,
+            PULL if request.service == UPLOAD_PACK else PUSH,
+            f"/v1/repos/{request.name}",
+            request.client_address,
+            request.user_agent,
+            self.clock.now(),
+        )
+        strangers.note(self.audit, stranger, fault)
 
     def _require_fresh(self, visitor: Visitor, access: Access) -> None:
         """Let an expired password finish the push that it began, and nothing else."""

@@ -20,6 +20,9 @@ from moorage.storage.database import Database
 RETENTION = timedelta(days=90)
 PRUNE_EVERY = timedelta(hours=1)
 
+# Refused logins that one process keeps of each minute: whoever floods it must not fill the table.
+STRANGERS_A_MINUTE = 60
+
 _QUEUE_EVENTS = 10_000
 _BATCH_EVENTS = 500
 _FLUSH_SECONDS = 0.5
@@ -53,6 +56,7 @@ class AuditBatch:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._next_prune = self._clock.now()
+        self._strangers = (0, 0)  # the minute, and how many came in it
         self.dropped = 0
 
     def start(self) -> None:
@@ -74,6 +78,16 @@ class AuditBatch:
                 self._queue.append(event)
             else:
                 self.dropped += 1
+
+    def add_of_stranger(self, event: AuditEvent) -> None:
+        """Take an event that anybody can bring about, unless this minute has had enough of them."""
+        minute = event.at_ms // 60_000
+        with self._lock:
+            known, count = self._strangers
+            count = count + 1 if minute == known else 1
+            self._strangers = (minute, count)
+        if count <= STRANGERS_A_MINUTE:
+            self.add(event)
 
     def flush(self) -> None:
         """Write everything taken so far. What the database refuses for now stays for the next time."""
