@@ -1,6 +1,6 @@
 """What a push costs beside its pack as refs grow: the parts that could depend on their number, in process.
 
-    python3 dev.py bench many_refs
+    python3 dev.py bench push_by_refs
 
 Prints one JSON line for each part: milliseconds at 100, 20,000 and 100,000 refs, and the ratio of the
 last to the first. Exits with 1 when a part takes more than its budget at 100,000 refs. Rows are not
