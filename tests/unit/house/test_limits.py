@@ -14,8 +14,8 @@ from moorage.git import commands, environment, fetch_request, pkt_line, quaranti
 from moorage.repos import repositories
 from moorage.server import listeners
 from moorage.services.codecommit import names
-from moorage.services.iam import pages, public_keys, quotas
-from moorage.storage import database, grace
+from moorage.services.iam import pages, public_keys, quotas, simulate
+from moorage.storage import audit_batch, database, grace
 from moorage.wire import query
 
 PAGE = Path(__file__).parents[3] / "docs" / "mechanisms" / "limits.md"
@@ -97,6 +97,8 @@ LIMITS = {
     "a user's inline policies": f"{n(quotas.USER_INLINE_SIZE)} characters",
     "a group's inline policies": f"{n(quotas.GROUP_INLINE_SIZE)} characters",
     "entries of an IAM page": n(pages.MAX_ITEMS_A_PAGE),
+    "actions times resources of a simulation": n(simulate.SIMULATED_ACCESSES),
+    "refused logins recorded in the audit": f"{audit_batch.STRANGERS_A_MINUTE} a minute and process",
 }
 
 
