@@ -6,7 +6,6 @@ within that account (and region, where the thing has one).
 
 from __future__ import annotations
 
-from moorage.storage.tables.base import metadata
 from moorage.storage.tables.credentials import (
     account_aliases,
     credential_reports,
@@ -32,6 +31,7 @@ from moorage.storage.tables.identities import (
 )
 from moorage.storage.tables.installation import installation, leases
 from moorage.storage.tables.kms import kms_aliases, kms_grants, kms_keys, kms_old_materials, kms_tags
+from moorage.storage.tables.metadata import metadata
 from moorage.storage.tables.repositories import (
     deleted_repositories,
     packs,

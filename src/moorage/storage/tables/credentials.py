@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from moorage.storage.tables.base import account, metadata
+from moorage.storage.tables.metadata import account, metadata
 
 # Passwords of the console. `owner_id` is a user's id, or the account's own for its root user.
 login_profiles = Table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, String, Table, Text
 
-from moorage.storage.tables.base import account, metadata
+from moorage.storage.tables.metadata import account, metadata
 
 outbox = Table(
     "outbox",

@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from moorage.storage.tables.base import account, metadata
+from moorage.storage.tables.metadata import account, metadata
 
 accounts = Table(
     "accounts",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, String, Table, Text
 
-from moorage.storage.tables.base import metadata
+from moorage.storage.tables.metadata import metadata
 
-# Facts about this installation: "default_account", "default_region", "root_key_check".
+# Facts about this installation: "default_account", "default_region", "root_key_check",
+# "ssh_host_keys" (sealed).
 installation = Table(
     "installation",
     metadata,

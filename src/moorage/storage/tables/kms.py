@@ -14,7 +14,7 @@ from sqlalchemy import (
     Text,
 )
 
-from moorage.storage.tables.base import account, metadata
+from moorage.storage.tables.metadata import account, metadata
 
 kms_keys = Table(
     "kms_keys",

@@ -14,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from moorage.storage.tables.base import account, metadata
+from moorage.storage.tables.metadata import account, metadata
 
 repositories = Table(
     "repositories",
