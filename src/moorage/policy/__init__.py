@@ -6,7 +6,7 @@ from moorage.policy.access import Access, Decision
 from moorage.policy.decide import decide
 from moorage.policy.document import Document, NamedPolicy, PolicySet, Statement, mentions
 from moorage.policy.errors import PolicyError
-from moorage.policy.examine import LayerReport, Match, NearMiss, context_keys, examine, matching
+from moorage.policy.examine import LayerReport, Match, NearMiss, context_keys, examine
 from moorage.policy.explain import explain, why
 from moorage.policy.parse import parse
 from moorage.policy.principals import Outsider
@@ -30,7 +30,6 @@ __all__ = [
     "decide",
     "examine",
     "explain",
-    "matching",
     "mentions",
     "parse",
     "text_of",

@@ -48,15 +48,6 @@ class LayerReport:
     missing: tuple[str, ...] = ()
 
 
-def matching(access: Access, policies: Iterable[NamedPolicy]) -> tuple[Match, ...]:
-    """Return every statement of these policies that covers an access.
-
-    Statements of policies of resources count where they name the principal.
-    """
-    question = Question(access, bounded=False)
-    return _look("identity-based policy", tuple(policies), question).matching
-
-
 def examine(
     access: Access, policies: PolicySet, resource_policy: NamedPolicy | None = None
 ) -> tuple[LayerReport, ...]:

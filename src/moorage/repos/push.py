@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 NOT_A_COMMIT = "a branch can only point to a commit"
 MISSING_OBJECTS = "missing objects: the push does not bring all that this ref needs"
 SHALLOW = "shallow update not allowed"
+_REASONS = 50  # kept of one push
 # How git's index-pack says that the parents of a cut-off history are missing.
 _CUT_OFF = "did not receive expected object"
 
@@ -51,7 +52,7 @@ class Push:
     signature_hash: str | None = None
     # Called on when the client has gone: nothing is stored then, unless the commit began before.
     cancellation: Cancellation = field(default_factory=Cancellation)
-    # What policies refused, ref by ref: for the audit.
+    # What policies refused, once for each reason: for the audit, and for people.
     denied: list[Fault] = field(default_factory=list)
 
     def run(
@@ -117,10 +118,18 @@ class Push:
             context = {**self.context, "codecommit:References": (name.decode(),)}
             decision = permissions.decide(PUSH, arn, context)
             if not decision.allowed:
-                self.denied.append(refusal(decision, permissions.access(PUSH, arn, context)))
-                raise self.denied[-1]
+                fault = refusal(decision, permissions.access(PUSH, arn, context))
+                self._note(fault)
+                raise fault
 
         return authorize
+
+    def _note(self, fault: Fault) -> None:
+        """Keep a refusal whose reason is a new one: thousands of refs are refused for the same."""
+        reason = fault.detail["why"]
+        known = any(each.detail["why"] == reason for each in self.denied)
+        if not known and len(self.denied) < _REASONS:
+            self.denied.append(fault)
 
     def _quarantine(self, place: Place) -> Quarantine:
         return Quarantine(

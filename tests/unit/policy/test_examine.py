@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moorage.policy import Access, LayerReport, PolicySet, context_keys, decide, examine, matching
+from moorage.policy import Access, LayerReport, PolicySet, context_keys, decide, examine
 from unit.policy.policy_examples import ALICE, HOME, ROOT, named, policy_of, statement
 from unit.policy.random_cases import RandomCase, random_case
 
@@ -39,11 +39,12 @@ def test_what_decides_is_among_what_is_found(case: RandomCase) -> None:
 
 
 def test_every_statement_that_covers_an_access_is_found_not_the_first_alone() -> None:
-    policies = [
+    policies = (
         named("a", policy_of(statement(Sid="One"), statement("Deny", Sid="Two"), statement(action="s3:*"))),
         named("b", policy_of(statement(action="codecommit:Git*", Sid="Three"))),
-    ]
-    assert [match.statement.sid for match in matching(PUSH, policies)] == ["One", "Two", "Three"]
+    )
+    (report,) = examine(PUSH, PolicySet(policies))
+    assert [match.statement.sid for match in report.matching] == ["One", "Two", "Three"]
 
 
 def test_a_statement_with_an_unmet_condition_is_a_near_miss_and_names_the_missing_key() -> None:
