@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from moorage.storage.audit import AuditEvent
 
 # Opening a session changes no row.
-_READS = ("Assume", "BatchDescribe", "BatchGet", "Describe", "Evaluate", "Get", "List", "Simulate")
+_READS = ("Assume", "BatchDescribe", "BatchGet", "Decode", "Describe", "Evaluate", "Get", "List", "Simulate")
 _TEXT = 1024  # characters of a caller's text that are kept
 _REFS = 50  # refs of one push that are named
 _DENIALS = frozenset({ACCESS_DENIED, "EncryptionKeyAccessDeniedException"})

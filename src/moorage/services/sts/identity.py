@@ -18,7 +18,8 @@ def _no_permission_needed(_call: Call, _request: Request) -> list[Target]:
     return []
 
 
-def _anything(call: Call, _request: Request) -> list[Target]:
+def anything(call: Call, _request: Request) -> list[Target]:
+    """The rule of operations that are about no resource of their own."""
     principal = call.caller.principal
     # Sessions that are not a role's reach two operations of STS only, and this is neither.
     if principal.session is not None and principal.kind != "role-session":
@@ -33,7 +34,7 @@ def get_caller_identity(call: Call, _request: Request) -> Answer:
     return {"UserId": principal.unique_id, "Account": principal.account_id, "Arn": principal.arn}
 
 
-@sts.operation("GetAccessKeyInfo", resource=_anything)
+@sts.operation("GetAccessKeyInfo", resource=anything)
 def get_access_key_info(call: Call, request: Request) -> Answer:
     """Return the account a key id belongs to: by our rows, else as the id itself tells."""
     key_id = request["AccessKeyId"]
