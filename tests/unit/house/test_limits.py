@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from moorage.auth import claims, git_password, sigv4
-from moorage.edge import admission, api, bodies, git_refusals, git_service, guard, threads
+from moorage.edge import admission, api, bodies, git_refusals, git_service, guard, imds, threads
 from moorage.edge.ssh import connection, conversations, session
 from moorage.git import commands, environment, fetch_request, pkt_line, quarantine, receive_pack, ref_names
 from moorage.repos import repositories
@@ -96,6 +96,10 @@ LIMITS = {
     "a managed policy": f"{n(quotas.MANAGED_POLICY_SIZE)} characters",
     "a user's inline policies": f"{n(quotas.USER_INLINE_SIZE)} characters",
     "a group's inline policies": f"{n(quotas.GROUP_INLINE_SIZE)} characters",
+    "a role's inline policies": f"{n(quotas.ROLE_INLINE_SIZE)} characters",
+    "a role's trust policy": f"{n(quotas.TRUST_POLICY_SIZE)} characters",
+    "roles, instance profiles": f"{n(quotas.ROLES_PER_ACCOUNT)}, {n(quotas.INSTANCE_PROFILES_PER_ACCOUNT)}",
+    "life of a metadata token": f"{imds.MAX_TTL_SECONDS // 3600} h",
     "entries of an IAM page": n(pages.MAX_ITEMS_A_PAGE),
     "actions times resources of a simulation": n(simulate.SIMULATED_ACCESSES),
     "refused logins recorded in the audit": f"{audit_batch.STRANGERS_A_MINUTE} a minute and process",

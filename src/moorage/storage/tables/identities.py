@@ -107,7 +107,7 @@ policy_versions = Table(
     PrimaryKeyConstraint("policy_id", "version"),
 )
 
-# Managed policies on users and groups: `owner_id` is an AIDA… or AGPA… id.
+# Managed policies on users, groups and roles: `owner_id` is an AIDA…, AGPA… or AROA… id.
 attached_policies = Table(
     "attached_policies",
     metadata,
@@ -128,7 +128,7 @@ inline_policies = Table(
     PrimaryKeyConstraint("owner_id", "name"),
 )
 
-# Tags of users and customer policies (`owner_id` is their unique id).
+# Tags of users, roles, customer policies, instance profiles … (`owner_id` is their unique id).
 identity_tags = Table(
     "identity_tags",
     metadata,
