@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from moorage.auth import claims, git_password, sigv4
+from moorage.auth import claims, git_password, mfa, sigv4
+from moorage.crypto import passwords
 from moorage.edge import admission, api, bodies, git_refusals, git_service, guard, imds, threads
 from moorage.edge.ssh import connection, conversations, session
 from moorage.git import commands, environment, fetch_request, pkt_line, quarantine, receive_pack, ref_names
@@ -15,7 +16,7 @@ from moorage.repos import repositories
 from moorage.server import listeners
 from moorage.services.codecommit import names
 from moorage.services.iam import pages, public_keys, quotas, simulate
-from moorage.storage import audit_batch, database, grace
+from moorage.storage import audit_batch, database, grace, login_profiles
 from moorage.wire import query
 
 PAGE = Path(__file__).parents[3] / "docs" / "mechanisms" / "limits.md"
@@ -80,6 +81,10 @@ LIMITS = {
     "groups, access keys, attached": f"{quotas.GROUPS_PER_USER}, {quotas.ACCESS_KEYS_PER_USER}, "
     f"{quotas.POLICIES_PER_USER}",
     "Git credentials, SSH keys": f"{quotas.SERVICE_CREDENTIALS_PER_USER}, {quotas.SSH_KEYS_PER_USER}",
+    "MFA devices of a user": f"{quotas.MFA_DEVICES_PER_USER}; {n(quotas.USERS_PER_ACCOUNT)}",
+    "wrong MFA codes": n(mfa.FREE_FAILURES),
+    "passwords hashed": n(passwords.AT_ONCE),
+    "earlier passwords": n(login_profiles.MAX_KEPT),
     "bits of an SSH key": f"{n(public_keys.MIN_BITS)} to {n(public_keys.MAX_BITS)}",
     "SSH connections of a worker": n(SSH.connections),
     "SSH connections from one address": n(SSH.address),
