@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -130,3 +132,19 @@ def test_a_seed_is_sealed_for_its_own_row(phone: Phone) -> None:
     assert SEED not in row.seed_sealed
     assert "seed" not in repr(row)
     assert row.seed(phone.installation.root_key) == SEED
+
+
+def test_of_many_who_bring_the_same_code_at_once_one_gets_in(phone: Phone) -> None:
+    gate = threading.Barrier(4)
+
+    def try_it() -> bool:
+        gate.wait()
+        try:
+            phone.verify(phone.code())
+        except Fault:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as threads:
+        outcomes = [future.result() for future in [threads.submit(try_it) for _ in range(4)]]
+    assert sorted(outcomes) == [False, False, False, True]
