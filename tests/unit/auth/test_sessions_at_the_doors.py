@@ -13,16 +13,18 @@ import pytest
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
+from sqlalchemy import Engine, event
 
 from identities_at_hand import ACCOUNT, Installation
 from moorage.auth import session_tokens
 from moorage.auth.authenticate import Authenticator
+from moorage.auth.gate import Gate
 from moorage.auth.session_tokens import Credentials, SessionContents
 from moorage.auth.signed_request import SignedRequest
 from moorage.core import sigv4
 from moorage.core.clock import SystemClock
 from moorage.core.faults import Fault
-from moorage.core.principal import Principal
+from moorage.core.principal import Caller, Principal
 from moorage.core.secrets import Secret
 from moorage.storage import access_keys, accounts, identities, roles, users
 from moorage.storage.database import Database
@@ -211,3 +213,24 @@ def test_what_one_node_takes_away_another_refuses_at_its_next_request(
         assert refusal(lambda: elsewhere.git(made, made.session_token)).code == "InvalidClientTokenId"
     finally:
         database.close()
+
+
+def test_a_request_with_a_session_asks_one_question(doors: Doors, mary: UserRow) -> None:
+    database, gate = doors.installation.database, Gate(doors.installation.database)
+    made = doors.issue(mary.user_id)
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            statements.append(statement)
+
+    for _ in range(2):
+        statements.clear()
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            with database.one_snapshot():
+                principal = doors.git(made, made.session_token)
+                gate.of(Caller(principal, "us-east-2", "request-1", SystemClock().now()))
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+    assert len(statements) == 1, statements
