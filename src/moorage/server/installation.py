@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from moorage.storage import tables
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 DEFAULT_ACCOUNT = "default_account"
 ROOT_KEY_CHECK = "root_key_check"
+ROOT_KEY_WRAPPED = "root_key_wrapped"
+ROOT_KEY_ROTATION = "root_key_rotation"
 
 
 def fact(connection: Connection, name: str) -> str | None:
@@ -24,3 +26,9 @@ def fact(connection: Connection, name: str) -> str | None:
 def set_fact(connection: Connection, name: str, value: str) -> None:
     """Set a fact for the first time."""
     connection.execute(insert(tables.installation).values(name=name, value=value))
+
+
+def replace_fact(connection: Connection, name: str, value: str) -> None:
+    """Set a fact that is there to another value."""
+    table = tables.installation
+    connection.execute(update(table).where(table.c.name == name).values(value=value))

@@ -63,6 +63,16 @@ def ensure(database: Database, root_key: RootKey) -> list[HostKey]:
     return [_host_key(text) for text in texts]
 
 
+def reseal(database: Database, root_key: RootKey) -> None:
+    """Seal them under the root key that seals now, for a rotation of it; where there are none, do nothing."""
+    with database.write() as connection:
+        kept = installation.fact(connection, FACT)
+        if kept is None or not root_key.sealed_with_old(base64.b64decode(kept)):
+            return
+        text = root_key.open(base64.b64decode(kept), CONTEXT)
+        installation.replace_fact(connection, FACT, base64.b64encode(root_key.seal(text, CONTEXT)).decode())
+
+
 def _made(database: Database, root_key: RootKey) -> str:
     keys: list[PrivateKey] = [
         ed25519.Ed25519PrivateKey.generate(),

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import asyncssh
-import structlog
 
 from moorage.edge.ssh import connection
 from moorage.edge.ssh.connection import Connections, GitServer, ProvenConnection
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
     from moorage.server.listeners import SshListener
     from moorage.server.ssh_host_keys import HostKey
 
-log = structlog.get_logger(__name__)
+# How long clients may take to be hung up on.
+CLOSE_SECONDS = 2.0
 
 
 @contextlib.asynccontextmanager
@@ -64,7 +64,9 @@ async def _stopped(
     await stop.wait()
     for server in servers:
         server.close()
-    if under_way := connections.sessions():
-        await asyncio.wait(under_way, timeout=DRAIN_SECONDS)
-    for connected in list(connections.open):
-        connected.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await connections.finished()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await connections.close()

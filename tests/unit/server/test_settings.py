@@ -8,7 +8,7 @@ import pytest
 
 from moorage.server.options import OPTIONS
 from moorage.server.quantities import parse_duration, parse_size
-from moorage.server.settings import Address, Settings, SettingsError
+from moorage.server.settings import Address, Settings, SettingsError, SshAddress
 from moorage.server.settings_load import load
 
 
@@ -69,6 +69,22 @@ def test_the_environment_gives_several_values_with_commas(monkeypatch: pytest.Mo
     assert load({}).trusted_proxy == ("10.0.0.1/32", "10.1.0.0/16")
 
 
+def test_ssh_addresses_come_with_a_region_or_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = (
+        SshAddress(Address("127.0.0.1", 2222), "us-east-2"),
+        SshAddress(Address("::1", 2223), None),
+    )
+    written = ["127.0.0.1:2222=us-east-2", "[::1]:2223"]
+    assert load({"ssh": written}).ssh == expected
+    assert [str(address) for address in expected] == written
+    (tmp_path / "moorage.toml").write_text(f"ssh = {written}\n")
+    assert load({"data": str(tmp_path)}).ssh == expected
+    monkeypatch.setenv("MOORAGE_SSH", ", ".join(written))
+    assert load({}).ssh == expected
+    monkeypatch.delenv("MOORAGE_SSH")
+    assert load({}).ssh == ()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -83,6 +99,9 @@ def test_the_environment_gives_several_values_with_commas(monkeypatch: pytest.Mo
         ("public_url", "https://u:p@git.example.org"),
         ("region", "nowhere"),
         ("extra_region", ["eu-west-1", "x"]),
+        ("ssh", ["127.0.0.1"]),
+        ("ssh", ["127.0.0.1:22=nowhere"]),
+        ("ssh", ["127.0.0.1:2222", "127.0.0.1:2223="]),
         ("account_id", "123"),
         ("account_id", "١٢٣٤٥٦٧٨٩٠١٢"),
         ("database", "mysql://x"),

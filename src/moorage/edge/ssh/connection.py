@@ -87,11 +87,20 @@ class Connections:
             and self.by_address[address] < self.bounds.address
         )
 
-    def sessions(self) -> list[asyncio.Task[None]]:
-        """Return the work under way."""
-        return [
-            session.task for server in self.open for session in server.sessions if session.task is not None
-        ]
+    async def finished(self) -> None:
+        """Wait until all sessions have run to their end, and their clients have what was sent."""
+        for server in list(self.open):
+            for session in list(server.sessions):
+                if session.task is not None:
+                    await session.departure()
+
+    async def close(self) -> None:
+        """Hang up on all, and wait until that was sent."""
+        closing = list(self.open)
+        for server in closing:
+            server.close()
+        for server in closing:
+            await server.closed()
 
 
 # Raises a Fault with status 401 where that key may not sign in.
@@ -181,6 +190,11 @@ class GitServer(asyncssh.SSHServer):
         """End the connection, whatever goes on on it."""
         if self._connection is not None:
             self._connection.close()
+
+    async def closed(self) -> None:
+        """Wait until the connection has ended."""
+        if self._connection is not None:
+            await self._connection.wait_closed()
 
     # --- the login -----------------------------------------------------------------------------
 

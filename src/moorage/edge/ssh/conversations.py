@@ -72,7 +72,7 @@ class Conversations:
         service = self.service
         async with service.questions.admitted(*who):
             body = await _in_time(requests)
-            if body == pkt_line.FLUSH:
+            if _is_empty(body):
                 return False
             answer = await service.threads.run(lambda: service.fetch_answer(self.again(), body))
         if isinstance(answer, bytes):
@@ -89,7 +89,7 @@ class Conversations:
         service = self.service
         async with service.admission.admitted(*who):
             wants = await _in_time(requests)
-            if wants == pkt_line.FLUSH:
+            if _is_empty(wants):
                 return
             dialogue = await service.long_threads.run(lambda: self._begun(wants))
             listening = asyncio.create_task(self._hand_on(wants, requests, dialogue))
@@ -161,6 +161,11 @@ class Conversations:
     async def _cancel_at_departure(self, cancellation: Cancellation) -> None:
         await self.session.departure()
         cancellation.cancel()
+
+
+def _is_empty(request: bytes) -> bool:
+    """Tell whether a request is a flush packet alone: the client is done."""
+    return len(request) == pkt_line.LENGTH_BYTES
 
 
 def _who(visitor: Visitor) -> tuple[str, str, str]:
