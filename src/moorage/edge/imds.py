@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from moorage.auth.instance_credentials import NoProfile, NoRole, Untrusted
+from moorage.core.faults import Fault
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -71,7 +72,10 @@ class MetadataApp:
     started_at: datetime
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = await run_in_threadpool(self.answer, Request(scope))
+        try:
+            answer: Response = await run_in_threadpool(self.answer, Request(scope))
+        except Fault as fault:  # a busy database; SDKs ask again
+            answer = PlainTextResponse(fault.message, fault.status)
         answer.headers["Cache-Control"] = "no-store"
         await answer(scope, receive, send)
 

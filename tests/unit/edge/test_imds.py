@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from starlette.responses import Response
 from identities_at_hand import ACCOUNT, NOW, NOW_MS, Installation
 from moorage.auth import session_tokens
 from moorage.auth.instance_credentials import Instance, InstanceCredentials
+from moorage.core.faults import unavailable
 from moorage.core.secrets import Secret
 from moorage.edge.imds import Door, MetadataApp
 from moorage.storage import accounts, instance_profiles, roles
@@ -239,3 +241,23 @@ def test_a_closed_account_gives_no_credentials(machine: Machine) -> None:
     with machine.installation.database.write() as connection:
         accounts.close(connection, ACCOUNT)
     assert machine.ask(CREDENTIALS + "Web", **{TOKEN: machine.token()}).status_code == 404
+
+
+class Busy(MetadataApp):
+    def answer(self, request: Request) -> Response:
+        raise unavailable(f"The database is too busy for {request.method}.")
+
+
+def test_a_busy_database_is_answered_as_one(machine: Machine) -> None:
+    app = Busy(machine.credentials, machine.clock, machine.app.door, NOW)
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError("a body was asked for")
+
+    asyncio.run(app({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send))
+    assert sent[0]["status"] == 503
+    assert (b"cache-control", b"no-store") in sent[0]["headers"]
