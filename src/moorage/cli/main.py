@@ -25,6 +25,7 @@ COMMANDS = (
     Command("account", "create, list or close accounts", "moorage.cli.account"),
     Command("why", "explain who may do what, or why a request was refused", "moorage.cli.why"),
     Command("imds", "give this machine the role of an instance profile", "moorage.cli.imds"),
+    Command("root-key", "rotate the root key while the service runs", "moorage.cli.root_key"),
     Command("verify", "check every repository's stored data", "moorage.cli.verify"),
     Command("backup", "write a backup to a folder", "moorage.cli.backup"),
     Command("restore", "read a backup into an empty installation", "moorage.cli.restore"),

@@ -147,7 +147,7 @@ def build(
     )
     audit.start()
     node = f"{socket.gethostname()[:40]}:{os.getpid()}"
-    jobs = duties.jobs(stores.database, stores.blobs, stores.opener, stores.cache, node)
+    jobs = duties.jobs(stores, installation.root_key, node)
 
     def close() -> None:
         audit.close()

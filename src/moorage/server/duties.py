@@ -7,29 +7,31 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from moorage.git.quarantine import sweep_stale
+from moorage.keys import rotations
 from moorage.repos.maintenance import Maintenance
 from moorage.repos.sweep import Sweeper
 from moorage.server.background import Job
 from moorage.storage import leases, repositories
 
 if TYPE_CHECKING:
-    from moorage.repos.cache import WorkingCache
-    from moorage.repos.opened import Opener
-    from moorage.storage.blobs import BlobStore
-    from moorage.storage.database import Database
+    from moorage.crypto.root_key import RootKey
+    from moorage.server.stores import Stores
 
 REPACK_SECONDS = 10.0
 EVICT_SECONDS = 30.0
 SWEEP_SECONDS = 900.0
 TIDY_SECONDS = 1800.0
+# Rotations and deletions of keys are due on a day; this is how late they may be.
+KEYS_SECONDS = 300.0
 SWEEP_LEASE_MS = 600_000
 
 # Blobs half written by a node that died; no upload takes as long.
 TEMPORARIES_KEPT = timedelta(days=1)
 
 
-def jobs(database: Database, blobs: BlobStore, opener: Opener, cache: WorkingCache, node: str) -> list[Job]:
+def jobs(stores: Stores, root_key: RootKey, node: str) -> list[Job]:
     """Return the periodic jobs of a node named `node`."""
+    database, blobs, opener, cache = stores.database, stores.blobs, stores.opener, stores.cache
     maintenance = Maintenance(database, blobs, opener, node)
     sweeper = Sweeper(database, blobs)
 
@@ -47,6 +49,9 @@ def jobs(database: Database, blobs: BlobStore, opener: Opener, cache: WorkingCac
             with database.read() as connection:
                 keep = repositories.checksums(connection, repository_id)
             cache.drop_packs(repository_id, keep)
+
+    def keys() -> None:
+        rotations.run_due(database, root_key)
 
     def sweep() -> None:
         with database.write() as connection:
@@ -71,4 +76,5 @@ def jobs(database: Database, blobs: BlobStore, opener: Opener, cache: WorkingCac
         Job("evict", EVICT_SECONDS, evict),
         Job("sweep", SWEEP_SECONDS, sweep),
         Job("tidy", TIDY_SECONDS, tidy),
+        Job("keys", KEYS_SECONDS, keys),
     ]

@@ -78,11 +78,15 @@ def emptied(
         Fault: `source` is not a whole backup.
     """
     check = backup.installation_fact(source, installation.ROOT_KEY_CHECK)
+    wrapped = None
+    if settings.root_key_source.startswith("kms:"):
+        with contextlib.suppress(KeyError):  # it was made under another kind of root key
+            wrapped = backup.installation_fact(source, installation.ROOT_KEY_WRAPPED)
     folder = DataFolder(settings.data)
     folder.make()
     lock = FolderLock.take(folder)
     try:
-        first_start.require_root_key(settings, environ, check)
+        first_start.require_root_key(settings, environ, check, wrapped)
         database = Database.open(settings.database_url)
         try:
             database.migrate()

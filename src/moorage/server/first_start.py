@@ -14,7 +14,6 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moorage.core.arn import partition_of
@@ -25,6 +24,7 @@ from moorage.crypto.root_key import RootKey, RootKeyError
 from moorage.server import installation
 from moorage.server.data_folder import DataFolder
 from moorage.server.local_ca import write_private
+from moorage.server.root_key_source import RootKeySource, unwrapped
 from moorage.storage import accounts
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ROOT_KEY_ID_VARIABLE = "MOORAGE_ROOT_ACCESS_KEY_ID"
 ROOT_SECRET_VARIABLE = "MOORAGE_ROOT_SECRET_ACCESS_KEY"
 
-_CHECK_CONTEXT = "installation/root_key_check"
+CHECK_CONTEXT = "installation/root_key_check"
 _CHECK_TEXT = b"moorage"
 _ACCESS_KEY_ID = re.compile(r"[A-Z0-9]{16,128}")
 _SECRET = re.compile(r"[A-Za-z0-9/+=_-]{16,128}")
@@ -89,19 +89,31 @@ def _find(settings: Settings, database: Database, environ: Mapping[str, str]) ->
     if account_id is None or check is None:
         return None
     with _naming_root_key():
-        root_key = RootKey.load(settings.root_key_source, environ)
+        root_key = root_key_source(settings, database, environ).load()
     _require_same_root_key(root_key, check, settings)
     return Installation(root_key, account_id)
 
 
-def require_root_key(settings: Settings, environ: Mapping[str, str], check: str) -> None:
+def root_key_source(settings: Settings, database: Database, environ: Mapping[str, str]) -> RootKeySource:
+    """Return where the settings say that the root key is."""
+    return RootKeySource(settings.root_key_source, environ, database)
+
+
+def require_root_key(
+    settings: Settings, environ: Mapping[str, str], check: str, wrapped: str | None = None
+) -> None:
     """Refuse unless the root key is there and `check`, an installation's fact, was sealed under it.
+
+    `wrapped` is the fact of an installation whose root key another KMS keeps wrapped.
 
     Raises:
         StartRefused: the root key is missing or another one.
     """
     with _naming_root_key():
-        root_key = RootKey.load(settings.root_key_source, environ)
+        if settings.root_key_source.startswith("kms:"):
+            root_key = unwrapped(settings.root_key_source, wrapped)
+        else:
+            root_key = RootKey.load(settings.root_key_source, environ)
     _require_same_root_key(root_key, check, settings)
 
 
@@ -115,7 +127,7 @@ def _naming_root_key() -> Iterator[None]:
 
 def _first(settings: Settings, database: Database, environ: Mapping[str, str], clock: Clock) -> Installation:
     chosen = chosen_root_access_key(environ)
-    root_key = _load_or_make_root_key(settings.root_key_source, environ)
+    root_key = root_key_source(settings, database, environ).load_or_make()
     folder = DataFolder(settings.data)
     with database.write() as connection:
         made = accounts.create(
@@ -128,7 +140,7 @@ def _first(settings: Settings, database: Database, environ: Mapping[str, str], c
             root_access_key=chosen,
         )
         installation.set_fact(connection, installation.DEFAULT_ACCOUNT, made.account_id)
-        sealed = root_key.seal(_CHECK_TEXT, _CHECK_CONTEXT)
+        sealed = root_key.seal(_CHECK_TEXT, CHECK_CONTEXT)
         installation.set_fact(connection, installation.ROOT_KEY_CHECK, base64.b64encode(sealed).decode())
         if chosen is None:
             write_private(folder.root_credentials, credentials_csv(made).encode())
@@ -179,17 +191,9 @@ def ensure_metrics_token(settings: Settings) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-def _load_or_make_root_key(source: str, environ: Mapping[str, str]) -> RootKey:
-    kind, _, place = source.partition(":")
-    path = Path(place)
-    if kind == "file" and not path.exists():
-        RootKey.generate().save(path)
-    return RootKey.load(source, environ)
-
-
 def _require_same_root_key(root_key: RootKey, check: str, settings: Settings) -> None:
     try:
-        root_key.open(base64.b64decode(check), _CHECK_CONTEXT)
+        root_key.open(base64.b64decode(check), CHECK_CONTEXT)
     except OpenFailed:
         raise StartRefused(
             f"--root-key: {settings.root_key_source} is not the key that this data is sealed under. "

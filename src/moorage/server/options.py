@@ -150,8 +150,8 @@ OPTIONS: tuple[Option, ...] = (
         "root_key",
         "SOURCE",
         "file:DATA/root.key",
-        "the key all other keys are sealed under: file:PATH (mode 0600) or env:NAME",
-        "file:PATH or env:NAME",
+        "the key all other keys are sealed under: file:PATH (mode 0600), env:NAME, or kms:KEY-ARN@ENDPOINT",
+        "file:PATH, env:NAME, or kms:KEY-ARN with @https://HOST:PORT where it is not AWS's own",
         "env:MOORAGE_ROOT_KEY_VALUE",
     ),
     Option(

@@ -24,6 +24,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from moorage.crypto.root_key import RootKeyError
+from moorage.server.external_kms import ExternalKms
 from moorage.server.options import DEFAULT_DOMAIN
 from moorage.server.quantities import parse_duration, parse_size
 
@@ -153,7 +155,12 @@ def _public_url(value: str) -> str:
 
 def _root_key(value: str) -> str:
     kind, colon, rest = value.partition(":")
-    if not colon or kind not in {"file", "env"} or not rest:
+    if kind == "kms":
+        try:
+            ExternalKms.parse(value)
+        except RootKeyError as error:
+            raise ValueError("not such a source") from error
+    elif not colon or kind not in {"file", "env"} or not rest:
         raise ValueError("not such a source")
     return value
 

@@ -83,6 +83,13 @@ _STORED = (
 )
 
 
+def hashed_under_others(connection: Connection, key_id: str) -> set[tuple[str, str]]:
+    """Return the root keys, but that one, which passwords were hashed under: key id and purpose."""
+    table = tables.service_credentials
+    query = select(table.c.hash_key_id).where(table.c.hash_key_id != key_id).distinct()
+    return {(str(other), _PURPOSE) for other in connection.execute(query).scalars()}
+
+
 def new_password(entropy: Entropy = secrets.token_bytes) -> Secret:
     """Return a new password: 44 letters, digits, dots and underscores."""
     return Secret(base64.b64encode(entropy(_PASSWORD_BYTES), altchars=_LAST_DIGITS).decode())

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from kms_at_hand import ACCOUNT, KmsDesk, allow
+from identities_at_hand import ACCOUNT
+from kms_at_hand import KmsDesk, allow
 from moorage.keys import rotations
 from moorage.storage import tables
 

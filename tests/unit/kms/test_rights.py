@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from identities_at_hand import user_principal
-from kms_at_hand import ACCOUNT, DELEGATED, OTHER_ACCOUNT, OTHER_ROOT, ROOT, KmsDesk, allow, deny, policy, to
+from identities_at_hand import ACCOUNT, user_principal
+from kms_at_hand import DELEGATED, OTHER_ACCOUNT, OTHER_ROOT, ROOT, KmsDesk, allow, deny, policy, to
 from moorage.core.principal import Principal, Session
 from moorage.storage import kms_keys, tables, users
 
