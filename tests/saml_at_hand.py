@@ -41,9 +41,13 @@ def certify(key: Any, *, begins: datetime, days: int) -> x509.Certificate:
     )
 
 
-@cache
 def key_pair(name: str = "first", bits: int = 2048) -> tuple[Any, x509.Certificate]:
-    """Make one key and certificate for each name, once."""
+    """Return the key of that name and its certificate, always the same."""
+    return _made_key_pair(name, bits)
+
+
+@cache
+def _made_key_pair(name: str, bits: int) -> tuple[Any, x509.Certificate]:
     del name
     key = rsa.generate_private_key(65537, bits)
     return key, certify(key, begins=datetime(2020, 1, 1, tzinfo=UTC), days=36_500)
@@ -139,7 +143,7 @@ class Login:
 def sign(element: etree._Element, key_name: str = "first", *, sha1: bool = False) -> etree._Element:
     """Return the element with an enveloped signature after its Issuer, as SAML's schema wants it."""
     key, certificate = key_pair(key_name)
-    place = etree.SubElement(element, f"{{{DS}}}Signature", Id="placeholder")
+    place = etree.SubElement(element, f"{{{DS}}}Signature", {"Id": "placeholder"}, {"ds": DS})
     element.insert(1, place)
     signer = (_WeakSigner if sha1 else XMLSigner)(
         signature_algorithm=SignatureMethod.RSA_SHA1 if sha1 else SignatureMethod.RSA_SHA256,

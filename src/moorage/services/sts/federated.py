@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 MAX_TAGS = 50
 MAX_TAG_KEY = 128
 MAX_TAG_VALUE = 256
-MIN_SESSION_SECONDS = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +72,7 @@ def open_role(call: Call, operation: str, request: Request, vouched: Vouched) ->
         )
     seconds = role_sessions.require_length(role.known, request)
     if vouched.ends_at is not None:
-        left = int((vouched.ends_at - call.caller.now).total_seconds())
-        seconds = min(seconds, max(left, MIN_SESSION_SECONDS))
+        seconds = min(seconds, int((vouched.ends_at - call.caller.now).total_seconds()))
     return role_sessions.open_session(
         call,
         role,
