@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from identities_at_hand import ACCOUNT, NOW, Desk, Installation, root_principal, user_principal
+from moorage.core.arn import Arn
+from moorage.core.faults import Fault
+from moorage.core.principal import Principal
 from moorage.crypto import passwords
 from moorage.services.iam import iam
+from moorage.services.iam.login_profiles import change_password
 from moorage.storage import login_profiles
 
 GOOD, BETTER = "Correct-horse-1", "Battery-staple-2"
@@ -37,10 +40,6 @@ def mary(root: Desk, installation: Installation) -> Desk:
 
 def allow_change(root: Desk, effect: str = "Allow") -> None:
     root.ask("PutUserPolicy", UserName="mary", PolicyName=effect, PolicyDocument=CHANGE_OWN % effect)
-
-
-def later(desk: Desk, **shift: int) -> None:
-    desk.call = replace(desk.call, caller=replace(desk.call.caller, now=NOW + timedelta(**shift)))
 
 
 def is_password(installation: Installation, owner_id: str, password: str) -> bool:
@@ -93,6 +92,19 @@ def test_changing_ones_own_password_needs_the_old_one(root: Desk, mary: Desk) ->
     mary.ask("ChangePassword", OldPassword=GOOD, NewPassword=BETTER)
     assert is_password(root.installation, mary.call.caller.principal.unique_id, BETTER)
     assert root.ask("GetLoginProfile", UserName="mary")["LoginProfile"]["PasswordResetRequired"] is False
+
+
+def test_a_role_session_has_no_password(root: Desk) -> None:
+    principal = Principal(
+        "role-session",
+        Arn(f"arn:aws:sts::{ACCOUNT}:assumed-role/r/s"),
+        ACCOUNT,
+        "aws",
+        "AROAXXXXXXXXXXXXXXXXX:s",
+    )
+    caller = replace(root.call.caller, principal=principal)
+    with pytest.raises(Fault, match="InvalidUserType"):
+        change_password(replace(root.call, caller=caller), {"OldPassword": GOOD, "NewPassword": BETTER})
 
 
 def test_users_may_change_their_passwords_where_the_account_lets_them(root: Desk, mary: Desk) -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -46,12 +45,6 @@ def enabled(desk: Desk, user: str = "mary", name: str = "mary") -> tuple[str, by
     serial, seed = device(desk, name)
     desk.ask("EnableMFADevice", UserName=user, SerialNumber=serial, **codes(seed))
     return serial, seed
-
-
-def at(desk: Desk, moment: timedelta) -> Desk:
-    moved = Desk(desk.installation, desk.service, desk.call.caller.principal)
-    moved.call = replace(desk.call, caller=replace(desk.call.caller, now=NOW + moment))
-    return moved
 
 
 def test_a_new_device_shows_its_seed_once_and_as_a_picture(root: Desk) -> None:
@@ -206,6 +199,25 @@ def test_users_manage_their_own_devices_by_the_usual_policy(root: Desk, mary: De
     fault = mary.refusal("DeleteVirtualMFADevice", SerialNumber=serial)
     assert f"iam:DeleteVirtualMFADevice on resource: {serial}" in fault.message
     assert mary.refusal("GetMFADevice", SerialNumber=serial).code == "AccessDenied"
+
+
+def test_who_may_look_at_its_own_device_may_not_look_at_roots_nor_at_nobodys(root: Desk, mary: Desk) -> None:
+    root.ask(
+        "PutUserPolicy",
+        UserName="mary",
+        PolicyName="own-mfa",
+        PolicyDocument=(
+            '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iam:GetMFADevice",'
+            ' "Resource": "arn:aws:iam::*:user/${aws:username}"}]}'
+        ),
+    )
+    own, _ = enabled(root)
+    nobodys, _ = device(root, "nobody")
+    roots, _ = enabled(root, "root", "root")
+    assert mary.ask("GetMFADevice", SerialNumber=own)["UserName"] == "mary"
+    for serial, resource in ((nobodys, nobodys), (roots, f"arn:aws:iam::{ACCOUNT}:root")):
+        assert f"on resource: {resource} " in mary.refusal("GetMFADevice", SerialNumber=serial).message
+    assert root.ask("GetMFADevice", SerialNumber=nobodys) == {"SerialNumber": nobodys}
 
 
 def test_a_device_of_another_account_is_unknown(root: Desk) -> None:

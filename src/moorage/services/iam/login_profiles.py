@@ -102,6 +102,8 @@ def delete_login_profile(call: Call, request: Request) -> None:
 @iam.operation("ChangePassword", resource=_own_password)
 def change_password(call: Call, request: Request) -> None:
     """Change one's own password, proven by the old one. Root changes its own in the same way."""
+    if call.caller.principal.kind not in {"user", "root"}:
+        raise Fault("InvalidUserType", "Only users and the root user have a password.")
     with call.database.read() as connection:
         owner = owner_of(connection, call.caller, {})
         profile = _profile(connection, owner)

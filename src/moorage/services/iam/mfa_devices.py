@@ -52,14 +52,17 @@ def _named_device(call: Call, request: Request) -> list[Target]:
 
 
 def _device_holder(call: Call, request: Request) -> list[Target]:
-    """The rule of GetMFADevice: the user named, else the one who has the device, else oneself."""
-    if "UserName" not in request:
-        with call.database.read() as connection:
-            device = _find(connection, call, request["SerialNumber"])
-            user = None if device is None else users.by_id(connection, device.owner_id or "")
-        if user is not None:
-            return list(targets.named_user(call, {"UserName": user.name}))
-    return list(targets.named_user(call, request))
+    """The rule of GetMFADevice: the user named, else who has the device, else the device itself."""
+    if "UserName" in request:
+        return list(targets.named_user(call, request))
+    with call.database.read() as connection:
+        device = _find(connection, call, request["SerialNumber"])
+        user = None if device is None else users.by_id(connection, device.owner_id or "")
+    if user is not None:
+        return list(targets.named_user(call, {"UserName": user.name}))
+    if device is not None and device.owner_id is not None:
+        return [Target(iam_arn(call.caller.partition, device.account_id, "root"))]
+    return _named_device(call, request)
 
 
 @iam.operation("CreateVirtualMFADevice", resource=_new_device)
