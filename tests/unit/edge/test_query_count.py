@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from sqlalchemy.engine import Engine
 from doors_at_hand import HOST, Doors, ask
 from identities_at_hand import ACCOUNT
 from moorage.auth.authenticate import Authenticator
+from moorage.auth.sessions import open_role_session
 from moorage.core.clock import SystemClock
 from moorage.core.sigv4 import git_password
-from moorage.storage import access_keys, attachments, tables
+from moorage.storage import access_keys, attachments, roles, tables
 from moorage.storage.attachments import InlinePolicyRow
 from repositories_at_hand import REGION, Desk
 
@@ -38,6 +40,30 @@ class Signed:
     doors: Doors
     access_key_id: str
     secret: str
+    token: str | None = None
+
+    def as_role_session(self) -> Signed:
+        """Return the doors as a session of a new role with mary's policy has them."""
+        installation = self.desk.installation
+        document = json.dumps({"Version": "2012-10-17", "Statement": [TAGGED]})
+        with installation.database.write() as connection:
+            role = roles.create(connection, ACCOUNT, "builder", path="/", trust_policy="{}", now_ms=1)
+            attachments.put_inline(connection, ACCOUNT, InlinePolicyRow(role.role_id, "tests", document))
+        opened = open_role_session(
+            installation.root_key,
+            secrets.token_bytes,
+            role,
+            partition="aws",
+            name="nightly",
+            now=SystemClock().now(),
+            seconds=900,
+        ).credentials
+        return replace(
+            self,
+            access_key_id=opened.access_key_id,
+            secret=opened.secret.reveal(),
+            token=opened.session_token.reveal(),
+        )
 
     def get_repository(self, name: str) -> tuple[int, bytes]:
         body = json.dumps({"repositoryName": name}).encode()
@@ -47,7 +73,8 @@ class Signed:
             headers={"X-Amz-Target": "CodeCommit_20150413.GetRepository", "Host": HOST},
             data=body,
         )
-        SigV4Auth(Credentials(self.access_key_id, self.secret), "codecommit", REGION).add_auth(request)
+        credentials = Credentials(self.access_key_id, self.secret, self.token)
+        SigV4Auth(credentials, "codecommit", REGION).add_auth(request)
         headers = {name.lower(): value for name, value in request.headers.items()}
         sent = ask(self.doors.api, "POST", "/", headers, body)
         return sent.status, sent.body
@@ -98,6 +125,14 @@ def test_get_repository_asks_who_calls_and_how_things_stand_and_nothing_else(doo
     assert doors.get_repository("demo")[0] == 200
     with counted() as statements:
         assert doors.get_repository("demo")[0] == 200
+    assert len(statements) == 2, statements
+
+
+def test_a_role_session_costs_no_more(doors: Signed) -> None:
+    session = doors.as_role_session()
+    assert session.get_repository("demo")[0] == 200
+    with counted() as statements:
+        assert session.get_repository("demo")[0] == 200
     assert len(statements) == 2, statements
 
 
