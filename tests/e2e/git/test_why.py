@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from e2e_names import POWER_USER, NewPerson
-from person import Person
+from person import AwsCli, Person
 from service_process import ACCOUNT, Service
 
 pytestmark = pytest.mark.needs("git")
@@ -120,3 +120,21 @@ def test_a_refused_api_call_is_explained_and_simulated_alike(service: Service, k
         PolicySourceArn=MARY, ActionNames=["codecommit:DeleteRepository"], ResourceArns=[ARN]
     )["EvaluationResults"]
     assert result["EvalDecision"] == "implicitDeny"
+
+
+def test_each_build_of_the_aws_cli_simulates(
+    service: Service, key: tuple[str, str], new_person: NewPerson, aws_cli: AwsCli
+) -> None:
+    put(service, NO_PULL)
+    assert key
+    root = new_person(aws_cli)
+    root.configure((service.key_id, service.secret))
+    words = ("--action-names", "codecommit:GitPull", "codecommit:GitPush", "--resource-arns", ARN)
+    query = ("--query", "EvaluationResults[].EvalDecision", "--output", "text")
+    said = root.aws("iam", "simulate-principal-policy", "--policy-source-arn", MARY, *words, *query)
+    assert said.split() == ["explicitDeny", "allowed"]
+    keys = root.aws(
+        "iam", "get-context-keys-for-custom-policy", "--output", "text", "--policy-input-list",
+        json.dumps({"Version": "2012-10-17", "Statement": [GUARD]}),
+    )  # fmt: skip
+    assert keys.split() == ["CONTEXTKEYNAMES", "codecommit:References"]
