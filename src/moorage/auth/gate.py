@@ -10,7 +10,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -49,6 +49,10 @@ class Permissions:
 
     caller: Caller
     policies: PolicySet
+    # The global condition keys, by the account that owns the resource: a push asks thousands of questions.
+    _known: dict[str, Mapping[str, tuple[str, ...]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def access(
         self,
@@ -59,8 +63,10 @@ class Permissions:
     ) -> Access:
         """Return the question in the policy engine's words, global condition keys filled in."""
         account = resource_account or account_in(resource) or self.caller.account_id
-        keys = {**conditions.of_request(self.caller, account), **context}
-        return Access(self.caller.principal, action, resource, keys, account)
+        known = self._known.get(account)
+        if known is None:
+            known = self._known[account] = conditions.of_request(self.caller, account)
+        return Access(self.caller.principal, action, resource, {**known, **context}, account)
 
     def decide(
         self,
