@@ -260,6 +260,12 @@ def malformed_requests(flows: Flows) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     body = b"Action=ChangePassword&Version=2010-05-08&OldPassword=form-canary-0123456789&NewPassword=%ff"
     flows.http(f"{here}/", form, body)
+    for assertion in (
+        "WithWebIdentity&WebIdentityToken=form-canary-0123456789.form-canary-0123456789.x",
+        "WithSAML&PrincipalArn=arn:aws:iam::123456789012:saml-provider/x&SAMLAssertion=form-canary-0123456789",
+    ):
+        role = "RoleArn=arn:aws:iam::123456789012:role/nobody&RoleSessionName=canary&Version=2011-06-15"
+        flows.http(f"{here}/", form, f"Action=AssumeRole{assertion}&{role}".encode())
     for scheme in ("Bearer", "Basic", "AWS4-HMAC-SHA256"):
         headers = {
             "Authorization": f"{scheme} header-canary-0123456789",
