@@ -60,7 +60,9 @@ def test_clone_push_and_fetch_in_each_protocol(mary: SshUser, version: int) -> N
     assert (second / "cat.txt").exists()
     for number in range(3):
         mary.person.commit(work, f"more-{number}.txt", f"{number}\n" * 1000)
-    mary.person.commit(second, "other.txt")  # both have what the other has not: they negotiate
+    # Both have what the other has not, and much of it: they negotiate in several rounds.
+    for number in range(60):
+        mary.person.ok("git", "commit", "--quiet", "--allow-empty", "--message", f"{number}", cwd=second)
     mary.person.ok("git", "push", "--quiet", "origin", "HEAD:refs/heads/main", cwd=work)
     mary.person.ok("git", "fetch", "--quiet", cwd=second)
     heads = mary.person.ok("git", "rev-parse", "origin/main", cwd=second)

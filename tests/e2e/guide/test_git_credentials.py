@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import quote
 
 import pytest
 
 from e2e_names import POWER_USER, NewPerson
-from person import Person
+from person import AwsCli, Person
 from service_process import Service
 
 pytestmark = pytest.mark.needs("git")
@@ -117,6 +118,27 @@ def test_policies_bind_it_as_they_bind_the_user(plain: Person, service: Service)
     plain.commit(plain.home / "work")
     said = plain.refused("git", "push", "origin", "HEAD:refs/heads/main", cwd=plain.home / "work")
     assert "is not authorized to perform: codecommit:GitPush" in said
+
+
+def test_the_guides_commands_make_one_with_each_aws_cli(
+    new_person: NewPerson, service: Service, aws_cli: AwsCli
+) -> None:
+    admin, plain = new_person(aws_cli), new_person()
+    admin.configure((service.key_id, service.secret))
+    user, url = f"cli-{aws_cli.name}", service.create_repository(f"cli-{aws_cli.name}")
+    service.create_user(user, POWER_USER)
+    named = ("--user-name", user)
+    made = json.loads(
+        admin.aws("iam", "create-service-specific-credential", *named, "--service-name", SERVICE)
+    )["ServiceSpecificCredential"]
+    login = f"https://{quote(made['ServiceUserName'])}:{quote(made['ServicePassword'])}@"
+    plain.ok("git", "ls-remote", url.replace("https://", login))
+    listed = json.loads(admin.aws("iam", "list-service-specific-credentials", *named))
+    assert [row["Status"] for row in listed["ServiceSpecificCredentials"]] == ["Active"]
+    said = admin.aws_refused(
+        "iam", "create-service-specific-credential", *named, "--service-name", "s3.amazonaws.com"
+    )
+    assert "(NotSupportedService)" in said
 
 
 def test_no_password_is_in_the_log_or_the_database(plain: Person, service: Service) -> None:

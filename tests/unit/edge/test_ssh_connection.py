@@ -220,9 +220,10 @@ def test_the_only_variable_that_is_taken_is_git_protocol() -> None:
             env = {"GIT_PROTOCOL": "version=2", "LD_PRELOAD": "x"}
             await client.run("one", env=env, input="x")
             await client.run("two", env={"GIT_PROTOCOL": "version=2" * 100}, input="x")
+            await client.run("three", env={"GIT_PROTOCOL": "version=2\0"}, input="x")
 
     asyncio.run(scenario())
-    assert server.lines == [("one", "version=2"), ("two", "")]
+    assert server.lines == [("one", "version=2"), ("two", ""), ("three", "")]
 
 
 def test_more_channels_than_the_bound_are_refused_and_it_goes_on() -> None:

@@ -34,9 +34,11 @@ class GitChannel(asyncssh.SSHServerChannel[bytes]):
     def _process_env_request(self, packet: Any) -> bool:
         name, value = packet.get_string(), packet.get_string()
         packet.check_end()
-        if name != b"GIT_PROTOCOL" or len(value) > MAX_VALUE_BYTES or not value.isascii():
+        text = value.decode("ascii", "replace")
+        # It goes into the environment of git: no NUL, nothing that is no text.
+        if name != b"GIT_PROTOCOL" or len(value) > MAX_VALUE_BYTES or not text.isprintable():
             return False
-        self.git_protocol = value.decode("ascii")
+        self.git_protocol = text
         return True
 
 
