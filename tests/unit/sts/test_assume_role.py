@@ -127,6 +127,17 @@ def test_a_session_dies_with_its_role_and_one_of_the_same_name_revives_nothing(
     assert isinstance(sessions.holder(credentials), Unusable)
 
 
+def test_a_role_of_another_partition_or_path_is_not_there(sessions: Sessions, mary: UserRow) -> None:
+    sessions.permit(mary.user_id, allow("sts:AssumeRole"))
+    sessions.installation.add_account(OTHER, partition="aws-cn")
+    abroad = sessions.role("audit", trusting("*"), account_id=OTHER)
+    here = sessions.role("build", trusting("*"), path="/ci/")
+    desk = sessions.desk(mary)
+    for arn in (abroad.arn("aws-cn"), abroad.arn("aws"), f"{HOME}:role/build"):
+        assert desk.refusal("AssumeRole", RoleArn=arn, RoleSessionName="nightly").code == "AccessDenied"
+    assert sessions.assume(mary, here).kind == "role-session"
+
+
 def test_root_and_federated_users_assume_no_roles(sessions: Sessions) -> None:
     role = sessions.role("build", trusting("*"))
     refusal = sessions.desk(root_principal()).refusal("AssumeRole", **request_of(role))
@@ -173,6 +184,22 @@ def test_a_session_policy_narrows_and_never_widens(sessions: Sessions, mary: Use
     assert may(sessions, narrow)
     assert not may(sessions, narrow, "codecommit:GitPush")
     assert not may(sessions, narrow, "iam:CreateUser")
+
+
+def test_sessions_of_one_role_are_told_apart_by_their_policies(sessions: Sessions, mary: UserRow) -> None:
+    role = sessions.role("build", trusting(mary.arn("aws")))
+    sessions.permit(role.role_id, allow("codecommit:*"))
+    arn = "arn:aws:iam::aws:policy/AWSCodeCommitReadOnly"
+    push = document(allow("codecommit:GitPush"))
+    whole = sessions.assume(mary, role)
+    pushing = sessions.assume(mary, role, Policy=push)
+    reading = sessions.assume(mary, role, PolicyArns=[{"arn": arn}])
+    one_gate = Gate(sessions.installation.database)
+    expected = ((whole, (True, True)), (pushing, (False, True)), (reading, (True, False)))
+    for session, pull_and_push in expected * 2:
+        caller = Caller(session, "us-east-2", "request-1", NOW)
+        decisions = [one_gate.decide(caller, f"codecommit:Git{verb}", DEMO) for verb in ("Pull", "Push")]
+        assert tuple(decision.allowed for decision in decisions) == pull_and_push
 
 
 def test_managed_policies_of_a_session_count_in_their_version_in_force(
