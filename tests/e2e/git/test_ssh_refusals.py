@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -225,6 +227,45 @@ def test_garbage_after_the_advertisement_is_refused(mary: SshUser) -> None:
         done = mary.ssh(PORT, f"git-{service}-pack '/v1/repos/demo'", stdin="zzzz garbage")
         assert done.status == 1
         assert "A packet does not start with" in done.said
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500),  # a TLS hello
+        b"SSH-2.0-x\r\n" + bytes(range(256)) * 300,
+        b"SSH-1.5-old\r\n",
+        b"x" * 300_000,
+    ],
+    ids=["http", "tls", "garbage", "ssh 1", "long"],
+)
+def test_what_is_no_ssh_is_hung_up_on_and_harms_nobody(mary: SshUser, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", PORT), 60) as stranger, contextlib.suppress(OSError):
+        stranger.sendall(sent)
+        stranger.shutdown(socket.SHUT_WR)
+        while stranger.recv(65_536):
+            pass
+    mary.person.ok(*listed(mary))
+
+
+def test_policies_know_where_an_ssh_client_is(mary: SshUser) -> None:
+    def deny(condition: str) -> None:
+        mary.service.client("iam").put_user_policy(
+            UserName=mary.name,
+            PolicyName="where",
+            PolicyDocument=(
+                '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*",'
+                f' "Condition": {condition}}}]}}'
+            ),
+        )
+
+    deny('{"NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"}}')
+    mary.person.ok(*listed(mary))
+    deny('{"Bool": {"aws:SecureTransport": "false"}}')
+    mary.person.ok(*listed(mary))
+    deny('{"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}')
+    assert "with an explicit deny" in mary.person.refused(*listed(mary))
 
 
 def test_no_failure_was_logged(service: Service) -> None:
