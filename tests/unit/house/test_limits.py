@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage.auth import claims, git_password, mfa, sigv4
+from moorage.auth import claims, git_password, mfa, saml, sigv4, web_identity_fetch
 from moorage.crypto import passwords
 from moorage.edge import admission, api, bodies, git_refusals, git_service, guard, imds, threads
 from moorage.edge.ssh import connection, conversations, session
@@ -15,13 +15,17 @@ from moorage.git import commands, environment, fetch_request, pkt_line, quaranti
 from moorage.repos import repositories
 from moorage.server import listeners
 from moorage.services.codecommit import names
-from moorage.services.iam import pages, public_keys, quotas, simulate
+from moorage.services.iam import oidc_providers, pages, public_keys, quotas, simulate
+from moorage.services.kms import aliases, grants, policies, rotation
+from moorage.services.kms import keys as kms_keys
+from moorage.services.kms import tags as kms_tags
 from moorage.storage import audit_batch, database, grace, login_profiles
 from moorage.wire import query
 
 PAGE = Path(__file__).parents[3] / "docs" / "mechanisms" / "limits.md"
 HEADS = guard.Limits()
 BOUNDS = admission.Bounds()
+UNSIGNED = admission.UnsignedBounds()
 PUSH = quarantine.ReceiveLimits()
 SERVING = commands.TABLE["upload-pack"].limits
 SSH = connection.SshBounds()
@@ -106,6 +110,19 @@ LIMITS = {
     "roles, instance profiles": f"{n(quotas.ROLES_PER_ACCOUNT)}, {n(quotas.INSTANCE_PROFILES_PER_ACCOUNT)}",
     "life of a metadata token": f"{imds.MAX_TTL_SECONDS // 3600} h",
     "entries of an IAM page": n(pages.MAX_ITEMS_A_PAGE),
+    "identity providers of an account": n(oidc_providers.PROVIDERS_PER_ACCOUNT),
+    "client ids, thumbprints": f"{oidc_providers.CLIENT_IDS}, {oidc_providers.THUMBPRINTS}",
+    "calls that nobody signs at work, from": n(UNSIGNED.address),
+    "calls that nobody signs at work, of": n(UNSIGNED.node),
+    "time of an issuer": f"{web_identity_fetch.SECONDS:.0f} s",
+    "an issuer's document": f"{web_identity_fetch.MAX_DOCUMENT_BYTES >> 10} KB",
+    "time a SAML assertion": f"{saml.LIFETIME.seconds // 60} min",
+    "keys of an account": n(kms_keys.KEYS_PER_REGION),
+    "aliases, tags, grants": f"{aliases.ALIASES_PER_KEY}, {kms_tags.TAGS_PER_KEY}, "
+    f"{n(grants.GRANTS_PER_KEY)}",
+    "a key policy": f"{n(policies.POLICY_BYTES)} bytes",
+    "rotations of a key": n(rotation.ON_DEMAND_LIMIT),
+    "wait before a key": "{} to {} days".format(*kms_keys.WAITING_DAYS),
     "actions times resources of a simulation": n(simulate.SIMULATED_ACCESSES),
     "refused logins recorded in the audit": f"{audit_batch.STRANGERS_A_MINUTE} a minute and process",
 }
