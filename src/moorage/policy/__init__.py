@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from moorage.policy.access import Access, Decision
 from moorage.policy.decide import decide
-from moorage.policy.document import Document, NamedPolicy, PolicySet, Statement, mentions
+from moorage.policy.document import Document, NamedPolicy, PolicySet, mentions
 from moorage.policy.errors import PolicyError
 from moorage.policy.examine import LayerReport, Match, NearMiss, context_keys, examine
 from moorage.policy.explain import explain, why
 from moorage.policy.parse import parse
 from moorage.policy.principals import Outsider
 from moorage.policy.reasons import Explanation, account_for, text_of
+from moorage.policy.statement import Statement
 
 __all__ = [
     "Access",

@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from moorage.core.principal import Principal
-from moorage.policy.document import NamedPolicy, Statement
+from moorage.policy.document import NamedPolicy
 from moorage.policy.principals import Outsider
+from moorage.policy.statement import Statement
 
 Reason = Literal["allowed", "explicit deny", "implicit deny"]
 Layer = Literal[

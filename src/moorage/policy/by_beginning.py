@@ -7,10 +7,8 @@ differ in the first letters of the last part of their ARNs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from moorage.policy.document import Statement
+from moorage.policy.statement import Statement
 
 # For fewer, looking at each costs less than finding some.
 _WORTHWHILE = 4

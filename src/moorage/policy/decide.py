@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from moorage.core.principal import Principal
 from moorage.policy.access import Access, Decision, Layer, Reason
 from moorage.policy.conditions import Condition, NullCondition
-from moorage.policy.document import NamedPolicy, PolicySet, Statement
+from moorage.policy.document import NamedPolicy, PolicySet
 from moorage.policy.patterns import split_arn
 from moorage.policy.principals import Grant, Names, Outsider, names_of
+from moorage.policy.statement import Statement
 from moorage.policy.templates import Keys
 
 

@@ -12,8 +12,9 @@ from moorage.core.principal import Principal
 from moorage.policy.access import Access, Layer, Reason
 from moorage.policy.conditions import Condition, NullCondition
 from moorage.policy.decide import Question
-from moorage.policy.document import Document, NamedPolicy, PolicySet, Statement
+from moorage.policy.document import Document, NamedPolicy, PolicySet
 from moorage.policy.principals import Grant
+from moorage.policy.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from moorage.policy.access import Access, Decision
-from moorage.policy.document import NamedPolicy, Statement
+from moorage.policy.document import NamedPolicy
 from moorage.policy.principals import Outsider
+from moorage.policy.statement import Statement
 
 # AWS's wording, which tools search for. Source: IAM User Guide, "Troubleshoot access denied error
 # messages".

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from moorage.policy.conditions import Condition, NullCondition, build_conditions
-from moorage.policy.document import Document, PolicyKind, Statement
+from moorage.policy.document import Document, PolicyKind
 from moorage.policy.errors import PolicyError, quote
 from moorage.policy.patterns import ActionPattern, ResourcePattern
 from moorage.policy.principals import PrincipalPattern, read_principal
+from moorage.policy.statement import Statement
 from moorage.policy.templates import Template, keys_in, read_template
 
 _VARIABLES_SINCE = "2012-10-17"

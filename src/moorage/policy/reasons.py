@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from moorage.core.principal import Principal
 from moorage.policy.access import Access, Decision
 from moorage.policy.decide import decide
-from moorage.policy.document import Document, NamedPolicy, PolicySet, Statement
+from moorage.policy.document import Document, NamedPolicy, PolicySet
 from moorage.policy.examine import LayerReport, NearMiss, examine
 from moorage.policy.explain import explain, printable, statement_called
 from moorage.policy.parse import parse
 from moorage.policy.positions import statement_spans
+from moorage.policy.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)
