@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from moorage.core.faults import Fault
     from moorage.core.principal import Caller
     from moorage.services.call import Call
-    from moorage.services.iam.targets import Rule
+    from moorage.wire.dispatch import ResourceRule
 
 
 class Owner(Protocol):
@@ -162,7 +162,7 @@ OwnerHandler = Callable[[OwnerOperation], Answer | None]
 
 
 def owner_operations(
-    kinds: Mapping[str, AnyKind], *, resource: Callable[[AnyKind], Rule]
+    kinds: Mapping[str, AnyKind], *, resource: Callable[[AnyKind], ResourceRule[Call]]
 ) -> Callable[[OwnerHandler], OwnerHandler]:
     """Register the decorated function for operations of several kinds of owners, each with its kind.
 
