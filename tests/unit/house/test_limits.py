@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage.auth import claims, git_password, mfa, saml, sigv4, web_identity_fetch
+from moorage.auth import claims, git_password, mfa, saml, session_tokens, sigv4, web_identity_fetch
 from moorage.crypto import passwords
 from moorage.edge import admission, api, bodies, git_refusals, git_service, guard, imds, threads
 from moorage.edge.ssh import connection, conversations, session
@@ -19,6 +19,7 @@ from moorage.services.iam import oidc_providers, pages, public_keys, quotas, sim
 from moorage.services.kms import aliases, grants, policies, rotation
 from moorage.services.kms import keys as kms_keys
 from moorage.services.kms import tags as kms_tags
+from moorage.services.sts import session_policies
 from moorage.storage import audit_batch, database, grace, login_profiles
 from moorage.wire import query
 
@@ -103,6 +104,10 @@ LIMITS = {
     "what a client sends ahead": f"{session.WINDOW_BYTES // MB} MB",
     "versions of a policy": n(quotas.VERSIONS_PER_POLICY),
     "a managed policy": f"{n(quotas.MANAGED_POLICY_SIZE)} characters",
+    "policies of a session, their ARNs included": f"{n(session_policies.POLICY_CHARACTERS)} characters; "
+    f"{session_policies.POLICY_ARNS} by ARN",
+    "a session's policies and tags, packed": f"{n(session_policies.PACKED_BYTES)} bytes",
+    "a session token that is looked at": f"{n(session_tokens.MAX_TOKEN_CHARACTERS)} characters",
     "a user's inline policies": f"{n(quotas.USER_INLINE_SIZE)} characters",
     "a group's inline policies": f"{n(quotas.GROUP_INLINE_SIZE)} characters",
     "a role's inline policies": f"{n(quotas.ROLE_INLINE_SIZE)} characters",
