@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from joserfc import jwk, jwt
+from joserfc import jwk, jws, jwt
 
 from moorage.auth.web_identity_fetch import Document, FetchFailed
 
@@ -68,4 +68,11 @@ class Issuer:
         header = {"alg": algorithm, **({"kid": key.get("kid")} if key.get("kid") else {})}
         kept = {name: value for name, value in said.items() if value is not None}
         made: str = jwt.encode(header, kept, key, algorithms=[algorithm])
+        return made
+
+    def token_of(self, payload: str) -> str:
+        """Return a token of that very payload, which need be no JSON, truly signed with RS256."""
+        key = self.keys[0]
+        header = {"alg": "RS256", "kid": key.get("kid")}
+        made: str = jws.serialize_compact(header, payload.encode(), key, algorithms=["RS256"])
         return made

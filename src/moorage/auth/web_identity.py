@@ -60,7 +60,7 @@ def issuer_of(token: str) -> str:
     issuer = claims.get("iss")
     if not isinstance(issuer, str):
         raise _missing("iss")
-    if not issuer.startswith(SCHEME):
+    if not issuer.startswith(SCHEME) or not issuer.isascii() or not issuer.isprintable():
         raise invalid("The token's issuer is not an https URL.")
     return issuer.removeprefix(SCHEME)
 
@@ -73,7 +73,7 @@ def verify(token: str, provider: OidcProviderRow, keys: IssuerKeys, now: datetim
     """
     header, _ = _read(token)
     algorithm, key_id = header.get("alg"), header.get("kid")
-    if algorithm not in ALGORITHMS:
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise invalid("The token must be signed with RS256, RS384, RS512, ES256, ES384 or ES512.")
     if key_id is not None and not isinstance(key_id, str):
         raise _no_jwt()
@@ -143,6 +143,7 @@ def _identity(claims: Mapping[str, Any], provider: OidcProviderRow) -> WebIdenti
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject:
         raise _missing("sub")
+    _require_keepable(subject, "sub")
     if len(subject) > MAX_SUBJECT_CHARACTERS:
         raise invalid(f"The claim sub has more than {MAX_SUBJECT_CHARACTERS} characters.")
     methods = _texts(claims.get("amr", []), "amr")
@@ -190,4 +191,16 @@ def _texts(value: object, claim: str) -> tuple[str, ...]:
     texts = tuple(each for each in values if isinstance(each, str))
     if len(texts) != len(values):
         raise invalid(f"The claim {claim} is neither a text nor a list of texts.")
+    for text in texts:
+        _require_keepable(text, claim)
     return texts
+
+
+def _require_keepable(text: str, claim: str) -> None:
+    """Refuse what JSON can spell and nothing else can hold: half a surrogate pair, and NUL."""
+    try:
+        unheld = b"\0" in text.encode()
+    except UnicodeEncodeError:
+        unheld = True
+    if unheld:
+        raise invalid(f"The claim {claim} is no text.")

@@ -118,6 +118,26 @@ def test_a_token_without_a_true_signature_is_refused(nobody: Desk, issuer: Issue
         assert refused(nobody, each)[0] == "InvalidIdentityToken", each
 
 
+@pytest.mark.parametrize("algorithm", [[], {}, ["RS256"], 1, None, True])
+def test_an_algorithm_that_is_no_text_is_refused(nobody: Desk, issuer: Issuer, algorithm: object) -> None:
+    _, claims, signature = issuer.token(NOW).split(".")
+    token = f"{part({'alg': algorithm, 'kid': 'one'})}.{claims}.{signature}"
+    assert refused(nobody, token)[0] == "InvalidIdentityToken"
+
+
+# JSON may spell them; no database and no XML can keep them.
+@pytest.mark.parametrize("character", ["\ud800", "\0"])
+@pytest.mark.parametrize("claim", ["iss", "sub", "aud", "amr"])
+def test_a_text_that_nothing_can_hold_is_refused(
+    nobody: Desk, issuer: Issuer, claim: str, character: str
+) -> None:
+    seconds = int(NOW.timestamp())
+    claims = {"iss": ISSUER, "aud": CLIENT, "sub": "mary", "iat": seconds, "exp": seconds + 300}
+    for value in (f"{claims.get(claim, '')}{character}", f"https://{character}", [character]):
+        token = issuer.token_of(json.dumps({**claims, claim: value}))
+        assert refused(nobody, token)[0] == "InvalidIdentityToken", value
+
+
 def replace_kid(key: jwk.RSAKey) -> jwk.RSAKey:
     """Another key under the id of the issuer's own."""
     return jwk.RSAKey.import_key({**key.as_dict(private=True), "kid": "one"})
