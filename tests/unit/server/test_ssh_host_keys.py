@@ -52,6 +52,7 @@ def test_without_any_there_is_nothing_to_seal_again(installation: Installation) 
     ssh_host_keys.reseal(installation.database, installation.root_key.rotated())
 
 
+@pytest.mark.needs("ssh")
 def test_the_fingerprint_is_what_ssh_keygen_says(installation: Installation, tmp_path: Path) -> None:
     for key in ssh_host_keys.ensure(installation.database, installation.root_key):
         file = tmp_path / key.kind
