@@ -18,7 +18,9 @@ _EVERYONE = "*"
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _ROOT_ARN = re.compile(r"arn:([a-z0-9-]+):iam::([0-9]{12}):root")
 _NAMED_ARN = re.compile(
-    r"arn:[a-z0-9-]+:(?:iam::[0-9]{12}:(?:user|role)/|sts::[0-9]{12}:(?:assumed-role/[^/]+|federated-user)/).+"
+    r"arn:[a-z0-9-]+:(?:iam::[0-9]{12}:(?:user|role)/.+"
+    r"|sts::[0-9]{12}:(?:assumed-role/[^/]+|federated-user)/[\w+=,.@-]{2,64})",
+    re.ASCII,
 )
 # A user, role or role session whose ARN was replaced by its unique id when the policy was saved.
 _UNIQUE_ID = re.compile(r"(?:AIDA|AROA)[A-Z0-9]{12,124}|AROA[A-Z0-9]{12,124}:[\w+=,.@-]{2,64}", re.ASCII)

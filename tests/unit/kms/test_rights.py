@@ -275,3 +275,49 @@ def test_a_grant_that_cannot_be_is_refused(desk: KmsDesk, more: dict[str, Any], 
     mary = desk.of_user("mary")
     request = {"KeyId": desk.key(), "GranteePrincipal": arn_of(mary), "Operations": ["Decrypt"], **more}
     assert desk.refusal("CreateGrant", **request).code == code
+
+
+def test_a_key_of_another_account_is_told_from_none_by_nobody(desk: KmsDesk) -> None:
+    other = desk.of_other_account()
+    key_id = desk.key()
+    desk.ask("CreateAlias", AliasName="alias/team", TargetKeyId=key_id)
+    there = f"arn:aws:kms:{desk.caller.region}:{ACCOUNT}:"
+    for real, none in (
+        (f"key/{key_id}", "key/12345678-1234-1234-1234-123456789012"),
+        ("alias/team", "alias/none"),
+    ):
+        for operation, more in (("DescribeKey", {}), ("Encrypt", {"Plaintext": TEXT})):
+            told, missing = (other.refusal(operation, KeyId=there + name, **more) for name in (real, none))
+            assert (told.code, told.message) == (missing.code, missing.message.replace(none, real))
+            assert key_id not in told.message or key_id in real
+            assert set(told.detail) == set(missing.detail)
+            assert "kms:ResourceAliases" not in told.detail["access"].context
+
+
+def test_a_ciphertext_of_another_account_tells_nothing_of_its_key(desk: KmsDesk) -> None:
+    other = desk.of_other_account()
+    key_id = desk.key()
+    sealed = desk.ask("Encrypt", KeyId=key_id, Plaintext=TEXT)["CiphertextBlob"]
+    foreign = other.refusal("Decrypt", CiphertextBlob=sealed)
+    own = other.key()
+    again = other.refusal("ReEncrypt", CiphertextBlob=sealed, DestinationKeyId=own)
+    desk.ask("ScheduleKeyDeletion", KeyId=key_id)
+    with desk.call.database.write() as connection:
+        connection.execute(
+            update(tables.kms_keys).where(tables.kms_keys.c.key_id == key_id).values(state="Deleted")
+        )
+    gone = other.refusal("Decrypt", CiphertextBlob=sealed)
+    for fault in (foreign, again):
+        assert (fault.code, fault.message, fault.detail) == (gone.code, gone.message, gone.detail)
+
+
+def test_a_grant_of_another_account_is_told_from_none_by_nobody(desk: KmsDesk) -> None:
+    other = desk.of_other_account()
+    arn = str(desk.ask("CreateKey")["KeyMetadata"]["Arn"])
+    grant = desk.ask("CreateGrant", KeyId=arn, GranteePrincipal=ROOT, Operations=["Decrypt"])
+    told = other.refusal("RetireGrant", GrantToken=grant["GrantToken"])
+    assert told.code == "InvalidGrantTokenException"
+    real, none = (
+        other.refusal("RetireGrant", KeyId=arn, GrantId=grant_id) for grant_id in (grant["GrantId"], "0" * 64)
+    )
+    assert (real.code, real.message) == (none.code, none.message)

@@ -134,7 +134,7 @@ def opener(
     key = call.database.ask(kms_keys.find, sealer)
     if key is None or key.region != call.caller.region or key.state == "Deleted":
         raise refusals.unknown_ciphertext_key()
-    return Named(key.arn, key.account_id, key)
+    return Named(key.arn, key.account_id, key, by_ciphertext=True)
 
 
 def _sealer(sealed: bytes) -> str:

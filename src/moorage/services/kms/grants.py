@@ -199,7 +199,13 @@ def _retirement(call: Call, request: Mapping[str, Any]) -> list[Target]:
             call.caller.principal, grant.retiring_principal
         )
         own = call.caller.principal.kind == "root" and call.caller.account_id == grant.issuing_account
-        if judged.decision.reason == "explicit deny" or not (judged.decision.allowed or named or own):
+        refused = judged.decision.reason == "explicit deny" or not (judged.decision.allowed or named or own)
+        if refused and key.account_id != call.caller.account_id:
+            # As if it were not there.
+            if "KeyId" in request:
+                call.gate.require(call.caller, action, request["KeyId"])
+            raise _no_grant(request)
+        if refused:
             who = f"User: {call.caller.principal.arn}"
             message = f"{who} is not authorized to perform: {action} on resource: {arn}"
             raise Fault(ACCESS_DENIED, message, decision=judged.decision, access=judged.access)

@@ -26,12 +26,16 @@ _SHOWN = 300
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a request named. `key` is None where nothing has that name; `alias` as it was named, if so."""
+    """What a request named. `key` is None where nothing has that name; `alias` as it was named, if so.
+
+    `by_ciphertext`: no name was given, what is to be opened tells it.
+    """
 
     arn: str
     account_id: str
     key: KmsKeyRow | None
     alias: str | None = None
+    by_ciphertext: bool = False
 
     def missing(self) -> Fault:
         """Return the refusal for a name that nothing has."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.auth.gate import refusal
 from moorage.core.faults import Fault
 from moorage.keys import key_access
-from moorage.services.kms import names
+from moorage.services.kms import names, refusals
 from moorage.storage import kms_grants, kms_keys, kms_tags
 from moorage.storage.kms_aliases import alias_arn
 from moorage.wire.dispatch import Target
@@ -59,19 +59,45 @@ def on_key(
 def key_target(
     call: Call, named: Named, context: Context, *, abroad: bool = True, suits: Suits = lambda _grant: True
 ) -> Target:
-    """Return the target for what a request named. Only grants that `suits` likes count."""
+    """Return the target for what a request named. Only grants that `suits` likes count.
+
+    A key of another account that the caller may not use is refused like one that is not there, and
+    nothing of it is told: not in the answer, and not in the audit of the caller's account.
+    """
+    foreign = named.account_id != call.caller.account_id
 
     def ask(action: str) -> None:
         key = named.key
-        if key is None or (not abroad and named.account_id != call.caller.account_id):
-            # Another account's is refused like one that is not there; of one's own it may be told.
-            call.gate.require(call.caller, action, named.arn, context)
-            raise named.missing()
+        if key is None or (foreign and not abroad):
+            raise _unreachable(call, named, action, context)
         judged = judge(call, key, action, _with_alias(context, named), suits)
-        if not judged.decision.allowed:
-            raise refusal(judged.decision, judged.access)
+        if judged.decision.allowed:
+            return
+        if foreign:
+            raise _unreachable(call, named, action, context)
+        raise refusal(judged.decision, judged.access)
 
-    return Target(named.key.arn if named.key is not None else named.arn, context, ask)
+    return Target(_told(named, foreign=foreign), context, ask)
+
+
+def _unreachable(call: Call, named: Named, action: str, context: Context) -> Fault:
+    """Return the refusal of a key that is not there for the caller.
+
+    Raises:
+        Fault: AccessDenied, where the caller's own policies refuse it already; as for all names of
+            other accounts.
+    """
+    if named.by_ciphertext:
+        return refusals.unknown_ciphertext_key()
+    call.gate.require(call.caller, action, named.arn, context)
+    return named.missing()
+
+
+def _told(named: Named, *, foreign: bool) -> str:
+    """Return what is noted as the resource of a request: of another account no more than was given."""
+    if foreign:
+        return "*" if named.by_ciphertext else named.arn
+    return named.arn if named.key is None else named.key.arn
 
 
 def judge(
