@@ -69,7 +69,7 @@ def test_an_unsigned_query_call_is_refused_in_xml(moorage: Server) -> None:
         ("CodeCommit_20150413.NoSuchThing", "UnknownOperationException"),
         ("CodeCommit_20150413.", "UnknownOperationException"),
         ("CodeCommit_20150413.CreatePullRequest", "UnknownOperationException"),
-        ("TrentService.ListKeys", "UnknownOperationException"),
+        ("TrentService.NoSuchThing", "UnknownOperationException"),
     ],
 )
 def test_operations_that_are_not_there_are_unknown(moorage: Server, target: str, kind: str) -> None:
