@@ -206,8 +206,8 @@ def query_fields(service: str, operation: str, members: Mapping[str, str]) -> di
     return {"Action": operation, "Version": version, **members}
 
 
-def json_headers(operation: str) -> list[Header]:
-    target = models.service_model("codecommit").metadata["targetPrefix"]
+def json_headers(operation: str, service: str = "codecommit") -> list[Header]:
+    target = models.service_model(service).metadata["targetPrefix"]
     return [("Content-Type", "application/x-amz-json-1.1"), ("X-Amz-Target", f"{target}.{operation}")]
 
 

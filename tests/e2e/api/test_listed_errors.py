@@ -43,8 +43,9 @@ Build = Callable[[World], dict[str, Any]]
 PROVOKED: dict[tuple[str, str], Build] = {}
 
 KEY_DENIED = "EncryptionKeyAccessDeniedException"
-# Reachable only once keys can be changed over the KMS API, or when stored bytes are damaged.
-NEEDS_KMS_API = {
+# A repository's own key in each of these states: tests/unit/codecommit/test_encryption_keys.py has them,
+# and damaged bytes tests/unit/keys. They are the same for every operation.
+OF_THE_KEY = {
     "EncryptionIntegrityChecksFailedException",
     "EncryptionKeyDisabledException",
     "EncryptionKeyUnavailableException",
@@ -191,6 +192,39 @@ def on_arn(operation: str, error: str, **more: Any) -> None:
     provoke(operation, error, lambda world: {"resourceArn": world.arn, **more})
 
 
+named("UpdateRepositoryEncryptionKey", kmsKeyId="alias/aws/codecommit")
+on_sample("UpdateRepositoryEncryptionKey", "EncryptionKeyRequiredException")
+on_sample("UpdateRepositoryEncryptionKey", "EncryptionKeyInvalidIdException", kmsKeyId="not a key")
+on_sample("UpdateRepositoryEncryptionKey", "EncryptionKeyNotFoundException", kmsKeyId="alias/own")
+
+
+def a_key(world: World, then: str = "", **more: str) -> str:
+    """Make a key of some kind, in some state."""
+    kms = world.service.client("kms")
+    key_id: str = kms.create_key(**more)["KeyMetadata"]["KeyId"]
+    if then:
+        getattr(kms, then)(KeyId=key_id)
+    return key_id
+
+
+MACS = {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}
+for error, then, kind in (
+    ("EncryptionKeyDisabledException", "disable_key", {}),
+    ("EncryptionKeyUnavailableException", "schedule_key_deletion", {}),
+    ("EncryptionKeyInvalidUsageException", "", MACS),
+):
+
+    def under(world: World, then: str = then, kind: dict[str, str] = kind) -> dict[str, Any]:
+        return {"kmsKeyId": a_key(world, then, **kind)}
+
+    provoke("CreateRepository", error, lambda world, under=under: {"repositoryName": "none", **under(world)})  # type: ignore[misc]  # bound early
+    provoke(
+        "UpdateRepositoryEncryptionKey",
+        error,
+        lambda world, under=under: {"repositoryName": world.pushed.name, **under(world)},  # type: ignore[misc]  # bound early
+    )
+
+
 on_arn("TagResource", "TagsMapRequiredException")
 on_arn("TagResource", "InvalidTagsMapException", tags={"": ""})
 on_arn("TagResource", "TooManyTagsException", tags={"one": "more"})
@@ -220,7 +254,7 @@ def test_no_error_of_the_model_is_forgotten(operation: str) -> None:
     listed = {shape.name for shape in model.error_shapes}
     provoked = {error for name, error in PROVOKED if name == operation}
     assert provoked <= listed
-    unreachable = NEEDS_KMS_API | NOT_PART | TOO_DEAR
+    unreachable = OF_THE_KEY | NOT_PART | TOO_DEAR
     if operation == "BatchGetRepositories":
         unreachable = unreachable | {KEY_DENIED}  # told beside each name instead
     assert listed - provoked <= unreachable

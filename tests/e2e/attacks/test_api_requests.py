@@ -30,7 +30,9 @@ from moorage.wire import models
 OFTEN, RARELY = 3, 20
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
 QUERY_OPERATIONS = [(name, each) for name in ("iam", "sts") for each in sorted(SERVICES[name].operations)]
-JSON_OPERATIONS = sorted(SERVICES["codecommit"].operations)
+JSON_OPERATIONS = [
+    (name, each) for name in ("codecommit", "kms") for each in sorted(SERVICES[name].operations)
+]
 
 
 def assert_modelled(answer: Answer, service: str) -> None:
@@ -47,11 +49,11 @@ def assert_modelled(answer: Answer, service: str) -> None:
     assert len(answer.body) < 50_000 or answer.status == 200
 
 
-def as_json(attacker: Attacker, key: Key, operation: str, every: int) -> Iterator[Answer]:
-    signing = Signing(key, "codecommit")
-    model = models.operation_model("codecommit", operation)
+def as_json(attacker: Attacker, key: Key, service: str, operation: str, every: int) -> Iterator[Answer]:
+    signing = Signing(key, service)
+    model = models.operation_model(service, operation)
     requests = (
-        (signed_headers(signing, attacker.api_host, json_headers(operation), body), body)
+        (signed_headers(signing, attacker.api_host, json_headers(operation, service), body), body)
         for body in islice(json_bodies(model), len(operation) % every, None, every)
     )
     return attacker.ask_each(requests)
@@ -67,16 +69,16 @@ def as_forms(attacker: Attacker, key: Key, service: str, operation: str, every: 
     return attacker.ask_each(requests)
 
 
-@pytest.mark.parametrize("operation", JSON_OPERATIONS)
+@pytest.mark.parametrize(("service_name", "operation"), JSON_OPERATIONS)
 def test_json_of_every_wrong_kind_gets_its_modelled_error(
-    attacker: Attacker, victims: Victims, watch: Watch, operation: str
+    attacker: Attacker, victims: Victims, watch: Watch, service_name: str, operation: str
 ) -> None:
-    for answer in as_json(attacker, victims.nobody, operation, RARELY):
-        assert_modelled(answer, "codecommit")
+    for answer in as_json(attacker, victims.nobody, service_name, operation, RARELY):
+        assert_modelled(answer, service_name)
         assert answer.status != 200 or operation in OPEN_TO_ALL
     with watch.changing():  # some of it is odd and allowed: a description may hold anything
-        for answer in as_json(attacker, victims.root, operation, OFTEN):
-            assert_modelled(answer, "codecommit")
+        for answer in as_json(attacker, victims.root, service_name, operation, OFTEN):
+            assert_modelled(answer, service_name)
 
 
 @pytest.mark.parametrize(("service_name", "operation"), QUERY_OPERATIONS)
@@ -133,7 +135,7 @@ TARGETS = [
     "CodeCommit_20150413.__init__",
     "CodeCommit_20150413.CreatePullRequest",
     "CodeCommit_20990101.ListRepositories",
-    "TrentService.ListKeys",
+    "TrentService.ListKeyRings",
     "TrentService.ListRepositories",
     "x" * 50_000,
     "\xff.\xfe",
