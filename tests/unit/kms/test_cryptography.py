@@ -206,3 +206,12 @@ def test_a_dry_run_answers_nothing_but_that_it_would_have_worked(
     assert desk.refusal(operation, KeyId=key_id, DryRun=True, **more).code == "DryRunOperationException"
     nobody = desk.of_user("nobody")
     assert nobody.refusal(operation, KeyId=key_id, DryRun=True, **more).code == "AccessDenied"
+
+
+def test_a_dry_run_that_would_leave_the_ciphertext_out_is_not_passed_over(desk: KmsDesk) -> None:
+    key_id = desk.key()
+    sealed = desk.ask("Encrypt", KeyId=key_id, Plaintext=TEXT)["CiphertextBlob"]
+    tried = {"CiphertextBlob": sealed, "DryRun": True, "DryRunModifiers": ["IGNORE_CIPHERTEXT"]}
+    assert desk.refusal("Decrypt", **tried).code == "UnsupportedOperationException"
+    again = desk.refusal("ReEncrypt", DestinationKeyId=key_id, **tried)
+    assert again.code == "UnsupportedOperationException"

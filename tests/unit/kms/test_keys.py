@@ -39,6 +39,7 @@ def test_a_new_key_is_enabled_symmetric_and_the_accounts_own(desk: KmsDesk) -> N
         {"TagKey": "team", "TagValue": "a"}
     ]
     assert desk.ask("ListKeys")["Keys"] == [{"KeyId": metadata["KeyId"], "KeyArn": metadata["Arn"]}]
+    assert desk.ask("ListKeys", ResourceOwners=["OTHER_ACCOUNTS_VIA_RAM"])["Keys"] == []
 
 
 def test_a_key_is_found_by_id_arn_alias_and_the_aliass_arn(desk: KmsDesk) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import update
 from identities_at_hand import ACCOUNT, user_principal
 from kms_at_hand import DELEGATED, OTHER_ACCOUNT, OTHER_ROOT, ROOT, KmsDesk, allow, deny, policy, to
 from moorage.core.principal import Principal, Session
+from moorage.policy import Access
 from moorage.storage import kms_keys, tables, users
 
 TEXT = b"plaintext"
@@ -282,6 +283,8 @@ def test_a_key_of_another_account_is_told_from_none_by_nobody(desk: KmsDesk) -> 
     key_id = desk.key()
     desk.ask("CreateAlias", AliasName="alias/team", TargetKeyId=key_id)
     there = f"arn:aws:kms:{desk.caller.region}:{ACCOUNT}:"
+    listed = other.refusal("ListAliases", KeyId=f"{there}key/{key_id}")
+    assert listed.code == "NotFoundException"
     for real, none in (
         (f"key/{key_id}", "key/12345678-1234-1234-1234-123456789012"),
         ("alias/team", "alias/none"),
@@ -291,7 +294,9 @@ def test_a_key_of_another_account_is_told_from_none_by_nobody(desk: KmsDesk) -> 
             assert (told.code, told.message) == (missing.code, missing.message.replace(none, real))
             assert key_id not in told.message or key_id in real
             assert set(told.detail) == set(missing.detail)
-            assert "kms:ResourceAliases" not in told.detail["access"].context
+            access = told.detail["access"]
+            assert isinstance(access, Access)
+            assert "kms:ResourceAliases" not in access.context
 
 
 def test_a_ciphertext_of_another_account_tells_nothing_of_its_key(desk: KmsDesk) -> None:

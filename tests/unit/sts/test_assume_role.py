@@ -146,6 +146,14 @@ def test_root_and_federated_users_assume_no_roles(sessions: Sessions) -> None:
     assert code_of_refusal(sessions, sessions.principal(guest), role) == "AccessDenied"
 
 
+def test_identities_of_others_are_not_propagated_and_not_passed_over(
+    sessions: Sessions, mary: UserRow
+) -> None:
+    role = sessions.role("build", trusting(f"{HOME}:user/mary"))
+    contexts = [{"ProviderArn": "arn:aws:iam::aws:contextProvider/Center", "ContextAssertion": "abcd"}]
+    assert code_of_refusal(sessions, mary, role, ProvidedContexts=contexts) == "ValidationError"
+
+
 def test_an_external_id_must_be_the_one_agreed_on(sessions: Sessions, mary: UserRow) -> None:
     condition = {"StringEquals": {"sts:ExternalId": "agreed-42"}}
     role = sessions.role("vendor", trusting(mary.arn("aws"), Condition=condition))

@@ -87,7 +87,10 @@ def delete_alias(call: Call, request: Request) -> None:
 
 @kms.operation("ListAliases", resource=anything())
 def list_aliases(call: Call, request: Request) -> Answer:
-    wanted = names.required(call, request["KeyId"], aliases=False) if "KeyId" in request else None
+    wanted = names.find(call, request["KeyId"], aliases=False) if "KeyId" in request else None
+    if wanted is not None and (wanted.key is None or wanted.account_id != call.caller.account_id):
+        raise wanted.missing()
+    key_id = None if wanted is None or wanted.key is None else wanted.key.key_id
     with call.database.read() as connection:
         rows = kms_aliases.in_region(connection, call.caller.account_id, call.caller.region)
     return pages.paged(
@@ -95,7 +98,7 @@ def list_aliases(call: Call, request: Request) -> Answer:
         "ListAliases",
         request,
         "Aliases",
-        [row for row in rows if wanted is None or row.key_id == wanted.key_id],
+        [row for row in rows if key_id is None or row.key_id == key_id],
         key=lambda row: row.alias,
         shown=_shown,
         sizes=(pages.SHORT_DEFAULT, pages.SHORT_MOST),

@@ -150,9 +150,15 @@ def _opened(call: Call, request: Mapping[str, Any]) -> list[Target]:
     return [key_target(call, opener(call, request), targets.encryption_context(request))]
 
 
+def _require_ciphertext_tried(request: Mapping[str, Any]) -> None:
+    if request.get("DryRunModifiers"):
+        raise refusals.unsupported("This server tries the ciphertext as well: leave out DryRunModifiers.")
+
+
 @kms.operation("Decrypt", resource=_opened)
 def decrypt(call: Call, request: Request) -> Answer:
     require_no_enclave(request)
+    _require_ciphertext_tried(request)
     key = usable(call, request, opener(call, request).arn, ENCRYPT, "Decrypt")
     sealed, algorithm = request["CiphertextBlob"], request.get("EncryptionAlgorithm", SYMMETRIC)
     plaintext = decrypt_with(call, key, sealed, request.get("EncryptionContext", {}), algorithm)
@@ -199,6 +205,7 @@ def _as(action: str, target: Target) -> Target:
 @kms.operation("ReEncrypt", resource=_both)
 def re_encrypt(call: Call, request: Request) -> Answer:
     """Decrypt and encrypt again within the service: the plaintext leaves it never."""
+    _require_ciphertext_tried(request)
     source = usable(call, request, _source(call, request).arn, ENCRYPT, "ReEncrypt")
     target = usable(call, request, request["DestinationKeyId"], ENCRYPT, "ReEncrypt")
     source_algorithm = request.get("SourceEncryptionAlgorithm", SYMMETRIC)

@@ -202,8 +202,7 @@ def _retirement(call: Call, request: Mapping[str, Any]) -> list[Target]:
         refused = judged.decision.reason == "explicit deny" or not (judged.decision.allowed or named or own)
         if refused and key.account_id != call.caller.account_id:
             # As if it were not there.
-            if "KeyId" in request:
-                call.gate.require(call.caller, action, request["KeyId"])
+            call.gate.require(call.caller, action, request.get("KeyId", "*"))
             raise _no_grant(request)
         if refused:
             who = f"User: {call.caller.principal.arn}"

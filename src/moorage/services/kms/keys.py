@@ -109,8 +109,11 @@ def describe_key(call: Call, request: Request) -> Answer:
 
 @kms.operation("ListKeys", resource=anything())
 def list_keys(call: Call, request: Request) -> Answer:
+    """List the account's keys. Others share none with it: there is no Resource Access Manager here."""
+    owners = request.get("ResourceOwners", ("SELF",))
     with call.database.read() as connection:
-        rows = kms_keys.in_region(connection, call.caller.account_id, call.caller.region)
+        own = kms_keys.in_region(connection, call.caller.account_id, call.caller.region)
+    rows = own if "SELF" in owners else []
     return pages.paged(
         call,
         "ListKeys",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from moorage.auth import mfa
-from moorage.core.faults import ACCESS_DENIED, Fault
+from moorage.core.faults import ACCESS_DENIED, VALIDATION_ERROR, Fault
 from moorage.services.sts import role_sessions, session_policies
 from moorage.services.sts.service import Answer, Request, sts
 from moorage.services.sts.session_policies import invalid
@@ -55,6 +55,9 @@ def _both_sides(call: Call, request: Request) -> list[Target]:
 @sts.operation("AssumeRole", resource=_both_sides)
 def assume_role(call: Call, request: Request) -> Answer:
     """Open a session of a role; nothing is written down, so nothing has to be cleaned up."""
+    if request.get("ProvidedContexts"):
+        message = "This server propagates no identities: leave out ProvidedContexts."
+        raise Fault(VALIDATION_ERROR, message)
     with call.database.read() as connection:
         role = role_sessions.asked_role(connection, request)
         wishes, percent = _wishes(connection, call, request, role)
