@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from moorage.core.clock import Clock, SystemClock
 from moorage.core.faults import Fault
-from moorage.core.principal import Caller
+from moorage.core.principal import Caller, Principal
 from moorage.crypto.key_specs import ENCRYPT, SYMMETRIC
 from moorage.crypto.root_key import RootKey
 from moorage.crypto.streams import DataKey
@@ -126,17 +126,15 @@ class Keyring:
         """Return the key that a request names: by id, ARN, alias or alias's ARN.
 
         Raises:
-            Fault: EncryptionKeyInvalidIdException or EncryptionKeyNotFoundException.
+            Fault: EncryptionKeyInvalidIdException; EncryptionKeyNotFoundException; of another account
+                EncryptionKeyAccessDeniedException, as for a key there that the caller may not use.
         """
         named = KeyName.parse(name, caller.account_id, caller.region)
-        if named.alias is None:
-            key = kms_keys.find(connection, named.key_id)
-            # A key is found by its own account and region only; both are in its ARN.
-            mine = key is not None and (key.account_id, key.region) == (named.account_id, named.region)
-            return _required(key if mine else None, name)
         if named.alias == DEFAULT_ALIAS and named.account_id == caller.account_id:
             return self.default_key(connection, named.account_id, named.region)
-        found = kms_keys.find_by_alias(connection, named.account_id, named.region, named.alias)
+        found = _named(connection, named)
+        if named.account_id != caller.account_id and (found is None or found.state == "Deleted"):
+            raise _unreachable(caller.principal.arn, ACTIONS[0])
         return _required(found, name)
 
     def new_data_key(self, key: KmsKeyRow, repository_id: str) -> bytes:
@@ -197,6 +195,25 @@ class Keyring:
             yield fresh
 
 
+def _named(connection: Connection, named: KeyName) -> KmsKeyRow | None:
+    if named.alias is not None:
+        return kms_keys.find_by_alias(connection, named.account_id, named.region, named.alias)
+    key = kms_keys.find(connection, named.key_id)
+    # A key is found by its own account and region only; both are in its ARN.
+    mine = key is not None and (key.account_id, key.region) == (named.account_id, named.region)
+    return key if mine else None
+
+
+def _unreachable(principal_arn: str, action: str) -> Fault:
+    """Return the refusal of another account's key, in words that are true whether it is there or not."""
+    return Fault(
+        "EncryptionKeyAccessDeniedException",
+        f"User: {principal_arn} is not authorized to perform: {action} on this resource because the resource "
+        "does not exist in this Region, no resource-based policies allow access, or a resource-based policy "
+        "explicitly denies access",
+    )
+
+
 def _required(key: KmsKeyRow | None, name: str) -> KmsKeyRow:
     if key is None or key.state == "Deleted":
         raise Fault("EncryptionKeyNotFoundException", f"The encryption key {name} was not found.")
@@ -231,6 +248,9 @@ def _require_access(
         decision, access = judged.decision, judged.access
         if decision.allowed or (denials_only and decision.reason != "explicit deny"):
             continue
+        if isinstance(access.principal, Principal) and access.principal.account_id != key.account_id:
+            # Its aliases, tags and policy are its own account's affair.
+            raise _unreachable(access.principal.arn, action)
         aliases = ", ".join(context["kms:ResourceAliases"]) or "without alias"
         raise Fault(
             "EncryptionKeyAccessDeniedException",

@@ -171,3 +171,30 @@ def test_a_batch_tells_beside_each_repository_what_is_wrong_with_its_key(desk: D
         "worse": "EncryptionKeyUnavailableException",
     }
     assert json.dumps(answer["errors"]).count(disabled) == 1
+
+
+def test_a_key_of_another_account_is_told_from_none_by_nobody(desk: Desk) -> None:
+    keys = keys_of(desk)
+    made = keys.ask("CreateKey", Tags=[{"TagKey": "Team", "TagValue": "secret"}])["KeyMetadata"]
+    asymmetric = keys.ask("CreateKey", KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+    keys.ask("CreateAlias", AliasName="alias/secret", TargetKeyId=made["KeyId"])
+    desk.installation.add_account(OTHER_ACCOUNT)
+    theirs = desk.of_account(OTHER_ACCOUNT)
+    theirs.repository("mine")
+    there = made["Arn"].partition("key/")[0]
+    told = []
+    for name in (
+        made["Arn"],
+        asymmetric["Arn"],
+        f"{there}alias/secret",
+        f"{there}alias/none",
+        f"{there}key/{'0' * 8}-0000-0000-0000-{'0' * 12}",
+    ):
+        for operation in ("CreateRepository", "UpdateRepositoryEncryptionKey"):
+            with pytest.raises(Fault) as refused:
+                theirs.ask(
+                    operation, repositoryName="mine" if operation.startswith("U") else "a", kmsKeyId=name
+                )
+            told.append((refused.value.code, refused.value.message, dict(refused.value.detail)))
+    assert told[0][0] == "EncryptionKeyAccessDeniedException"
+    assert all(each == told[0] for each in told)
