@@ -69,7 +69,8 @@ def test_the_default_key_can_be_named_in_every_form(desk: Desk) -> None:
     [
         ("alias/own", "EncryptionKeyNotFoundException"),
         (str(uuid.UUID(int=1)), "EncryptionKeyNotFoundException"),
-        (f"arn:aws:kms:{REGION}:{OTHER_ACCOUNT}:alias/aws/codecommit", "EncryptionKeyNotFoundException"),
+        # As for a key that is there: nobody is told which.
+        (f"arn:aws:kms:{REGION}:{OTHER_ACCOUNT}:alias/aws/codecommit", "EncryptionKeyAccessDeniedException"),
         ("arn:aws:kms:eu-west-1:111122223333:alias/aws/codecommit", "EncryptionKeyInvalidIdException"),
         ("no key", "EncryptionKeyInvalidIdException"),
         ("", "EncryptionKeyInvalidIdException"),
