@@ -25,7 +25,7 @@ from moorage.core.arn import Arn
 from moorage.core.principal import Principal, Session
 from moorage.git.pkt_line import DELIM, FLUSH, encode
 from moorage.services.codecommit import codecommit
-from moorage.storage import attachments, policies, roles, users
+from moorage.storage import attachments, kms_keys, policies, roles, users
 from moorage.storage.attachments import InlinePolicyRow
 from repositories_at_hand import OTHER_ACCOUNT, REGION, Desk
 
@@ -424,6 +424,26 @@ def test_the_key_refuses_in_every_content_operation_and_in_git_alike(untouched: 
         text = untouched.git(principal, verb).body.decode(errors="replace")
         assert "kms:Decrypt" in text
         assert "with an explicit deny in an identity-based policy" in text
+
+
+@pytest.mark.parametrize("operation", sorted(codecommit.operations))
+def test_a_disabled_key_stops_the_operations_whose_model_says_so_and_no_others(
+    world: World, operation: str
+) -> None:
+    row = world.desk.call.repositories.require(world.desk.caller, "demo")
+    with world.desk.installation.database.write() as connection:
+        key = kms_keys.find(connection, row.kms_key_id)
+        assert key is not None
+        kms_keys.set_state(connection, key, "Disabled")
+    code, message = world.call(world.user(allow("*")), operation)
+    disabled = "EncryptionKeyDisabledException"
+    errors = {shape.name for shape in codecommit.operations[operation].model.error_shapes}
+    if operation == "BatchGetRepositories":  # it tells beside each repository
+        assert not code
+    elif disabled in errors:
+        assert code == disabled, message
+    else:
+        assert "Encryption" not in code, message
 
 
 def test_the_matrix_has_all_operations_without_resource_that_there_are() -> None:
