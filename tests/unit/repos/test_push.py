@@ -43,6 +43,40 @@ def test_the_first_push_of_several_branches_makes_main_the_default(node: Node, l
     assert node.open("Demo").row.default_branch == MAIN
 
 
+@pytest.mark.parametrize(
+    ("pushed", "default"),
+    [
+        (("refs/heads/z", "refs/heads/master", "refs/heads/a"), "refs/heads/master"),
+        (("refs/heads/z", "refs/heads/a"), "refs/heads/z"),
+        (("refs/tags/v1", "refs/heads/z", "refs/heads/a"), "refs/heads/z"),
+        (("refs/heads/x/main", "refs/notes/main"), "refs/heads/x/main"),
+    ],
+)
+def test_without_main_the_default_is_master_and_without_both_the_first_that_was_named(
+    node: Node, local: Path, pushed: tuple[str, ...], default: str
+) -> None:
+    assert node.push("Demo", local, dict.fromkeys(pushed, "main")).refused == {}
+    assert node.open("Demo").row.default_branch == default
+
+
+def test_a_branch_that_was_refused_does_not_become_the_default(node: Node, local: Path) -> None:
+    outcome = node.push("Demo", local, {MAIN: "main^{tree}", "refs/heads/a": "main"})
+    assert set(outcome.refused) == {MAIN.encode()}
+    assert node.open("Demo").row.default_branch == "refs/heads/a"
+
+
+def test_the_default_branch_stays_when_main_comes_later(node: Node, local: Path) -> None:
+    node.push("Demo", local, {"refs/heads/a": "main"})
+    node.push("Demo", local, {MAIN: "main"})
+    assert node.open("Demo").row.default_branch == "refs/heads/a"
+
+
+def test_the_first_branch_after_tags_becomes_the_default(node: Node, local: Path) -> None:
+    node.push("Demo", local, {"refs/tags/v1": "main"})
+    node.push("Demo", local, {"refs/heads/a": "main"})
+    assert node.open("Demo").row.default_branch == "refs/heads/a"
+
+
 def test_tags_alone_make_no_default_branch(node: Node, local: Path) -> None:
     node.push("Demo", local, {"refs/tags/v1": "main"})
     assert node.open("Demo").row.default_branch is None
