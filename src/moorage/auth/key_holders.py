@@ -118,7 +118,9 @@ class KeyHolders:
         return Holder(_principal(connection, owner), secret)
 
     def _temporary(self, access_key_id: str, token: Secret, now: datetime) -> Holder | Unusable:
-        place = access_key_id, hashlib.sha256(token.reveal().encode("utf-8", "surrogateescape")).digest()
+        digest = hashlib.sha256(token.reveal().encode("utf-8", "surrogateescape")).digest()
+        # A token that was opened under a root key that is dropped since must not be known any more.
+        place = access_key_id, digest, self._root_key.held_ids
         read = self._tokens.get(place)
         if read is None:
             read = session_tokens.opened(self._root_key, token, access_key_id)

@@ -150,8 +150,13 @@ class RootKey:
         held = self._held
         return tuple(key_id.hex() for key_id in held.keys if key_id != held.primary)
 
+    @property
+    def held_ids(self) -> tuple[bytes, ...]:
+        """Tells which keys are held now: what was kept under others is worth nothing any more."""
+        return tuple(self._held.keys)
+
     def watch(self, renewed: Callable[[], RootKey | None]) -> None:
-        """Have the source asked before each sealing, and when a key is met that is not held.
+        """Have the source asked before each sealing, and before a key is used that does not seal.
 
         `renewed` returns the key as the source has it now, None when that has not changed. When it
         raises RootKeyError the keys that are held go on being used.
@@ -187,7 +192,7 @@ class RootKey:
             OpenFailed: it was changed, moved, or sealed under a root key that is not held.
         """
         key_id = envelope.key_id_of(sealed, _ID_BYTES)
-        if key_id not in self._held.keys:
+        if key_id != self._held.primary:  # one that is not held yet, or may have been dropped
             self._renew()
         key = self._held.keys.get(key_id)
         if key is None:
@@ -204,7 +209,7 @@ class RootKey:
         Raises:
             RootKeyError: no key of that id is held.
         """
-        if key_id is None or bytes.fromhex(key_id) not in self._held.keys:
+        if key_id != self.key_id:
             self._renew()
         held = self._held
         key = held.keys.get(held.primary if key_id is None else bytes.fromhex(key_id))
@@ -214,6 +219,10 @@ class RootKey:
         if kept is None:
             raise RootKeyError(f"Root key {key_id} is not held.")
         return kept
+
+    def refresh(self) -> None:
+        """Ask the source now, as a service does from time to time: what it dropped is dropped."""
+        self._renew()
 
     def _renew(self) -> None:
         if self._renewed is not None:

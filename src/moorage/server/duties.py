@@ -23,6 +23,8 @@ SWEEP_SECONDS = 900.0
 TIDY_SECONDS = 1800.0
 # Rotations and deletions of keys are due on a day; this is how late they may be.
 KEYS_SECONDS = 300.0
+# How long an idle worker may go on knowing a root key that was dropped.
+ROOT_KEY_SECONDS = 10.0
 SWEEP_LEASE_MS = 600_000
 
 # Blobs half written by a node that died; no upload takes as long.
@@ -77,4 +79,5 @@ def jobs(stores: Stores, root_key: RootKey, node: str) -> list[Job]:
         Job("sweep", SWEEP_SECONDS, sweep),
         Job("tidy", TIDY_SECONDS, tidy),
         Job("keys", KEYS_SECONDS, keys),
+        Job("root key", ROOT_KEY_SECONDS, root_key.refresh),
     ]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -27,22 +30,51 @@ def moorage(service: Service, *words: str, expect: int = 0) -> str:
     return done.stdout + done.stderr
 
 
+def iam_session(service: Service) -> Any:
+    """Return an STS client with temporary credentials of a user."""
+    key = service.create_user("early")
+    made = service.client("sts", key=key).get_session_token()["Credentials"]
+    return boto3.client(
+        "sts",
+        region_name="us-east-2",
+        endpoint_url=service.endpoint,
+        verify=str(service.ca),
+        aws_access_key_id=made["AccessKeyId"],
+        aws_secret_access_key=made["SecretAccessKey"],
+        aws_session_token=made["SessionToken"],
+    )
+
+
+def ends_within(seconds: float, session: Any) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            session.get_caller_identity()
+        except ClientError as error:
+            assert "InvalidClientTokenId" in str(error)
+            return True
+    return False
+
+
 def test_the_root_key_is_rotated_under_running_workers(tmp_path: Path) -> None:
     with serving(tmp_path, "--workers", "2") as service:
         kms, iam = service.client("kms"), service.client("iam")
         key_id = kms.create_key()["KeyMetadata"]["KeyId"]
         sealed = kms.encrypt(KeyId=key_id, Plaintext=b"before")["CiphertextBlob"]
         before = (service.data / "root.key").read_text()
+        session = iam_session(service)
         assert "secrets were sealed anew" in moorage(service, "root-key", "rotate")
         # Both workers open what was sealed anew, and go on sealing.
         for number in range(12):
             assert kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"before"
             iam.create_user(UserName=f"user{number}")
             iam.create_access_key(UserName=f"user{number}")
+            assert session.get_caller_identity()["Arn"].endswith("user/early")
         assert "36 h more" in moorage(service, "root-key", "rotate", "--finish", expect=1)
         moorage(service, "root-key", "rotate", "--finish", "--end-sessions")
         after = (service.data / "root.key").read_text()
         assert len(after.splitlines()) == 1
+        assert ends_within(30, session), "sessions of before end with the old key, in every worker"
         assert before not in after
         for _ in range(6):
             assert kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"before"
