@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from kms_at_hand import DELEGATED, OTHER_ROOT, KmsDesk, allow, deny, policy, to
 from moorage.core.faults import Fault
+from moorage.keys import rotations
 from moorage.keys.key_policy import ACTIONS
+from moorage.storage import tables
 from repositories_at_hand import OTHER_ACCOUNT, Desk
 
 ALL_OF_IT = (*ACTIONS, "codecommit:*")
@@ -198,3 +201,19 @@ def test_a_key_of_another_account_is_told_from_none_by_nobody(desk: Desk) -> Non
             told.append((refused.value.code, refused.value.message, dict(refused.value.detail)))
     assert told[0][0] == "EncryptionKeyAccessDeniedException"
     assert all(each == told[0] for each in told)
+
+
+def test_a_repository_whose_key_was_deleted_says_so_and_nobody_reads_it(desk: Desk) -> None:
+    keys = keys_of(desk)
+    key_id = keys.key()
+    desk.repository("demo", kmsKeyId=key_id)
+    keys.ask("ScheduleKeyDeletion", KeyId=key_id)
+    with desk.call.database.write() as connection:
+        connection.execute(update(tables.kms_keys).values(deletion_at_ms=1))
+    assert rotations.run_due(desk.call.database, desk.call.root_key) == (0, 1)
+    assert refusal(desk, "GetRepository", repositoryName="demo") == "EncryptionKeyNotFoundException"
+    assert refusal(desk, "CreateRepository", repositoryName="new", kmsKeyId=key_id) == (
+        "EncryptionKeyNotFoundException"
+    )
+    assert keys.refusal("DescribeKey", KeyId=key_id).code == "NotFoundException"
+    assert [pair["repositoryName"] for pair in desk.ask("ListRepositories")["repositories"]] == ["demo"]
