@@ -172,7 +172,8 @@ def default_data(environ: Mapping[str, str]) -> Path:
 
 
 Folder = Annotated[Path, AfterValidator(_folder)]
-ListenAddress = Annotated[Address, BeforeValidator(_address)]
+# A named tuple is to pydantic a list, which it would read from the environment as JSON.
+ListenAddress = Annotated[Address, NoDecode, BeforeValidator(_address)]
 Domain = Annotated[str, BeforeValidator(lambda value: str(value).lower()), _matching(_DOMAIN)]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from moorage.server.options import BY_NAME, Option
 from moorage.server.settings import Settings, SettingsError, default_data
+
+# A password before the host, and credentials among the parameters: of databases and stores.
+_SECRETS_OF_URLS = re.compile(
+    r"(?P<before>://[^/?#@:]*:)[^@]*(?=@)|(?i:(?P<name>[?&][^=&#]*(?:secret|token|password)[^=&#]*=))[^&#]*"
+)
 
 
 def load(flags: Mapping[str, object], *, config: str | None = None) -> Settings:
@@ -126,7 +132,8 @@ def _place(option: Option, flags: Mapping[str, object], path: Path | None) -> st
 def _given(option: Option, flags: Mapping[str, object], table: Mapping[str, Any]) -> object:
     if option.name == "metrics_token":
         return "the value given"
-    return flags.get(option.name, os.environ.get(option.variable, table.get(option.name)))
+    value = flags.get(option.name, os.environ.get(option.variable, table.get(option.name)))
+    return _SECRETS_OF_URLS.sub(r"\g<before>\g<name>***", value) if isinstance(value, str) else value
 
 
 def _check_together(settings: Settings) -> None:

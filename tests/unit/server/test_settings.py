@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import argparse
+import json
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from moorage.server.options import OPTIONS
+from moorage.cli import options
+from moorage.server.options import OPTIONS, Option
 from moorage.server.quantities import parse_duration, parse_size
 from moorage.server.settings import Address, Settings, SettingsError, SshAddress
 from moorage.server.settings_load import load
@@ -96,7 +100,7 @@ def test_ssh_addresses_come_with_a_region_or_without(tmp_path: Path, monkeypatch
         ("domain", "-a.example"),
         ("public_url", "ftp://git.example.org"),
         ("public_url", "https://git.example.org/sub"),
-        ("public_url", "https://u:p@git.example.org"),
+        ("public_url", "https://u@git.example.org"),
         ("region", "nowhere"),
         ("extra_region", ["eu-west-1", "x"]),
         ("ssh", ["127.0.0.1"]),
@@ -208,6 +212,50 @@ def test_every_example_in_the_table_is_taken(tmp_path: Path) -> None:
             continue
         value = (option.example,) if option.repeatable else option.example
         load({option.name: value})
+
+
+def _as_toml(option: Option) -> str:
+    if option.metavar is None or option.name == "workers":
+        return option.example  # a boolean, a number
+    return json.dumps([option.example] if option.repeatable else option.example)
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_every_setting_is_a_flag_a_variable_and_a_key_of_the_file(
+    option: Option, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = {}  # what this setting cannot be without
+    if option.name in {"tls_cert", "tls_key"}:
+        file = tmp_path / "pem"
+        file.write_text("")
+        option = replace(option, example=str(file))
+        beside = {"tls_cert": str(file), "tls_key": str(file)}
+        del beside[option.name]
+    expected = getattr(load({**beside, option.name: option.example}), option.name)
+    words = [option.flag] if option.metavar is None else [option.flag, option.example]
+    parser = argparse.ArgumentParser()
+    options.add(parser)
+    assert getattr(load({**beside, **options.given(parser.parse_args(words))}), option.name) == expected
+    with monkeypatch.context() as around:
+        around.setenv(option.variable, option.example)
+        assert getattr(load(beside), option.name) == expected
+    config = tmp_path / "settings.toml"
+    config.write_text(f"{option.name} = {_as_toml(option)}\n")
+    assert getattr(load(beside, config=str(config)), option.name) == expected
+    if option.name != "data":
+        assert getattr(load({}), option.name) != expected or option.example == option.default
+
+
+@pytest.mark.parametrize("name", ["database", "blobs", "public_url"])
+def test_a_refused_url_does_not_show_its_password(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"MOORAGE_{name.upper()}", "mysql://somebody:hunter2@db.example.org/moorage")
+    assert "'mysql://somebody:***@db.example.org/moorage' is not" in _refusal()
+
+
+def test_a_refused_url_does_not_show_the_credentials_among_its_parameters() -> None:
+    refusal = _refusal(blobs="s4://bucket?endpoint=https://s3.example.org&secret_access_key=hush&a=b")
+    assert "'s4://bucket?endpoint=https://s3.example.org&secret_access_key=***&a=b' is not" in refusal
+    assert "'s4://host:9000/bucket' is not" in _refusal(blobs="s4://host:9000/bucket")
 
 
 def test_every_default_written_as_a_value_is_the_real_one() -> None:
