@@ -125,8 +125,9 @@ def _other(real: Any) -> Any:
     """Return a name in the same form that nothing has."""
     if isinstance(real, bytes):
         return real[:5] + bytes(16) + real[21:]  # of a ciphertext, the key's id
+    # Digits that are good in hexadecimal numbers and in base32 alike.
     last = (
-        "1" if real[-1] == "0" else "0" if real[-1] in "0123456789abcdef" else "A" if real[-1] != "A" else "B"
+        "2" if real[-1] == "3" else "3" if real[-1] in "0123456789abcdef" else "A" if real[-1] != "A" else "B"
     )
     return real[:-1] + last
 
