@@ -121,6 +121,8 @@ def _private_pem() -> str:
         ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "InvalidPublicKey"),
         (f"ssh-rsa {base64.b64encode(b'0' * 9000).decode()}", "InvalidPublicKey"),
     ],
+    # By number: the keys differ from process to process, and no two may collect other tests.
+    ids=range(12),
 )
 def test_what_is_no_good_rsa_key_is_refused_and_not_repeated(mary: Desk, body: str, code: str) -> None:
     fault = mary.refusal("UploadSSHPublicKey", UserName="mary", SSHPublicKeyBody=body)
