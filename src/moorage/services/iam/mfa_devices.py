@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from moorage.core.arn import iam_arn
 from moorage.core.faults import Fault
 from moorage.crypto import totp
-from moorage.services.iam import answers, quotas, refusals, tag_rules, targets
+from moorage.services.iam import answers, quotas, refusals, tag_operations, tag_rules, targets
 from moorage.services.iam.changes import change, now_ms
 from moorage.services.iam.pages import paged
 from moorage.services.iam.service import Answer, Request, iam
@@ -219,38 +219,6 @@ def _listed(call: Call, row: DeviceRow, holders: dict[str, users.UserRow]) -> An
     return shown
 
 
-@iam.operation("TagMFADevice", resource=_named_device)
-def tag_mfa_device(call: Call, request: Request) -> None:
-    tags = tag_rules.parsed(request["Tags"])
-    with change(call, "TagMFADevice", request["SerialNumber"]) as connection:
-        device = _device(connection, call, request["SerialNumber"])
-        tag_rules.require_room(identity_tags.of(connection, device.device_id), tags)
-        identity_tags.put(connection, device.device_id, tags)
-
-
-@iam.operation("UntagMFADevice", resource=_named_device)
-def untag_mfa_device(call: Call, request: Request) -> None:
-    with change(call, "UntagMFADevice", request["SerialNumber"]) as connection:
-        device = _device(connection, call, request["SerialNumber"])
-        identity_tags.remove(connection, device.device_id, request["TagKeys"])
-
-
-@iam.operation("ListMFADeviceTags", resource=_named_device)
-def list_mfa_device_tags(call: Call, request: Request) -> Answer:
-    with call.database.read() as connection:
-        device = _device(connection, call, request["SerialNumber"])
-        tags = identity_tags.of(connection, device.device_id)
-    return paged(
-        call,
-        "ListMFADeviceTags",
-        request,
-        "Tags",
-        answers.tag_list(tags),
-        key=lambda tag: identity_tags.folded(str(tag["Key"])),
-        shown=lambda tag: tag,
-    )
-
-
 def _new_serial(call: Call, request: Request) -> str:
     resource = f"mfa{request.get('Path', '/')}{request['VirtualMFADeviceName']}"
     return iam_arn(call.caller.partition, call.caller.account_id, resource)
@@ -305,3 +273,11 @@ def _no_such(message: str) -> Fault:
 
 def _exists(message: str) -> Fault:
     return Fault("EntityAlreadyExists", message, status=409)
+
+
+tag_operations.register(
+    "MFADevice",
+    resource=_named_device,
+    changing=lambda call, operation, request: change(call, operation, request["SerialNumber"]),
+    id_of=lambda connection, call, request: _device(connection, call, request["SerialNumber"]).device_id,
+)

@@ -10,9 +10,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from sqlalchemy import Connection
 
-from moorage.services.iam import answers, quotas, refusals, tag_rules
+from moorage.services.iam import answers, quotas, refusals, tag_operations, tag_rules
 from moorage.services.iam.changes import change, now_ms
-from moorage.services.iam.pages import paged
 from moorage.services.iam.service import Answer, Request, iam
 from moorage.services.iam.targets import request_tags, resource_tags
 from moorage.storage import identity_tags, oidc_providers
@@ -142,37 +141,6 @@ def remove_client_id(call: Call, request: Request) -> None:
         oidc_providers.set_client_ids(connection, row, client_ids)
 
 
-@iam.operation("TagOpenIDConnectProvider", resource=_named_provider)
-def tag_provider(call: Call, request: Request) -> None:
-    tags = tag_rules.parsed(request["Tags"])
-    with _changing(call, "TagOpenIDConnectProvider", request) as connection:
-        row = _named(connection, call, request)
-        tag_rules.require_room(identity_tags.of(connection, row.provider_id), tags)
-        identity_tags.put(connection, row.provider_id, tags)
-
-
-@iam.operation("UntagOpenIDConnectProvider", resource=_named_provider)
-def untag_provider(call: Call, request: Request) -> None:
-    with _changing(call, "UntagOpenIDConnectProvider", request) as connection:
-        row = _named(connection, call, request)
-        identity_tags.remove(connection, row.provider_id, request["TagKeys"])
-
-
-@iam.operation("ListOpenIDConnectProviderTags", resource=_named_provider)
-def list_provider_tags(call: Call, request: Request) -> Answer:
-    with call.database.read() as connection:
-        tags = identity_tags.of(connection, _named(connection, call, request).provider_id)
-    return paged(
-        call,
-        "ListOpenIDConnectProviderTags",
-        request,
-        "Tags",
-        answers.tag_list(tags),
-        key=lambda tag: identity_tags.folded(str(tag["Key"])),
-        shown=lambda tag: tag,
-    )
-
-
 def _changing(call: Call, operation: str, request: Request) -> AbstractContextManager[Connection]:
     return change(call, operation, request["OpenIDConnectProviderArn"])
 
@@ -225,3 +193,11 @@ def _checked_thumbprints(given: Sequence[str]) -> tuple[str, ...]:
                 "Thumbprint must be 40 hexadecimal digits: a certificate's SHA-1 hash."
             )
     return tuple(dict.fromkeys(each.lower() for each in given))
+
+
+tag_operations.register(
+    "OpenIDConnectProvider",
+    resource=_named_provider,
+    changing=_changing,
+    id_of=lambda connection, call, request: _named(connection, call, request).provider_id,
+)

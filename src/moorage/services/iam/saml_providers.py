@@ -12,9 +12,8 @@ from sqlalchemy import Connection
 from moorage.auth import saml_metadata
 from moorage.auth.saml_metadata import MetadataRefused
 from moorage.core.clock import milliseconds
-from moorage.services.iam import answers, quotas, refusals, tag_rules
+from moorage.services.iam import answers, quotas, refusals, tag_operations, tag_rules
 from moorage.services.iam.changes import change, now_ms
-from moorage.services.iam.pages import paged
 from moorage.services.iam.service import Answer, Request, iam
 from moorage.services.iam.targets import request_tags, resource_tags
 from moorage.storage import identity_tags, saml_providers
@@ -137,37 +136,6 @@ def delete_provider(call: Call, request: Request) -> None:
         saml_providers.remove(connection, _named(connection, call, request))
 
 
-@iam.operation("TagSAMLProvider", resource=_named_provider)
-def tag_provider(call: Call, request: Request) -> None:
-    tags = tag_rules.parsed(request["Tags"])
-    with _changing(call, "TagSAMLProvider", request) as connection:
-        row = _named(connection, call, request)
-        tag_rules.require_room(identity_tags.of(connection, row.provider_id), tags)
-        identity_tags.put(connection, row.provider_id, tags)
-
-
-@iam.operation("UntagSAMLProvider", resource=_named_provider)
-def untag_provider(call: Call, request: Request) -> None:
-    with _changing(call, "UntagSAMLProvider", request) as connection:
-        row = _named(connection, call, request)
-        identity_tags.remove(connection, row.provider_id, request["TagKeys"])
-
-
-@iam.operation("ListSAMLProviderTags", resource=_named_provider)
-def list_provider_tags(call: Call, request: Request) -> Answer:
-    with call.database.read() as connection:
-        tags = identity_tags.of(connection, _named(connection, call, request).provider_id)
-    return paged(
-        call,
-        "ListSAMLProviderTags",
-        request,
-        "Tags",
-        answers.tag_list(tags),
-        key=lambda tag: identity_tags.folded(str(tag["Key"])),
-        shown=lambda tag: tag,
-    )
-
-
 def _changing(call: Call, operation: str, request: Request) -> AbstractContextManager[Connection]:
     return change(call, operation, request["SAMLProviderArn"])
 
@@ -208,3 +176,11 @@ def _valid_until_ms(call: Call, metadata: str) -> int:
     if end <= now:
         raise refusals.invalid_input("Could not parse metadata: its validUntil is over.")
     return milliseconds(end)
+
+
+tag_operations.register(
+    "SAMLProvider",
+    resource=_named_provider,
+    changing=_changing,
+    id_of=lambda connection, call, request: _named(connection, call, request).provider_id,
+)
