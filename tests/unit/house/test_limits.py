@@ -129,6 +129,7 @@ LIMITS = {
     "rotations of a key": n(rotation.ON_DEMAND_LIMIT),
     "wait before a key": "{} to {} days".format(*kms_keys.WAITING_DAYS),
     "actions times resources of a simulation": n(simulate.SIMULATED_ACCESSES),
+    "statements that one page of a simulation": n(simulate.STATEMENTS_A_PAGE),
     "refused logins recorded in the audit": f"{audit_batch.STRANGERS_A_MINUTE} a minute and process",
 }
 

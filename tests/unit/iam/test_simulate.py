@@ -109,6 +109,21 @@ def test_results_come_in_pages(desk: Desk) -> None:
     assert names == asked["ActionNames"]
 
 
+def test_pages_are_short_where_much_has_to_be_looked_at(desk: Desk) -> None:
+    many = [policy(*[allow()] * 100) for _ in range(30)]
+    actions = [f"codecommit:Get{number}" for number in range(8)]
+    asked = {"PolicyInputList": many, "ActionNames": actions, "MaxItems": 1_000}
+    names: list[str] = []
+    answer: dict[str, Any] = {"IsTruncated": True}
+    while answer["IsTruncated"]:
+        more = {"Marker": answer["Marker"]} if "Marker" in answer else {}
+        answer = desk.ask("SimulateCustomPolicy", **asked, **more)
+        found = answer["EvaluationResults"]
+        assert sum(len(each["MatchedStatements"]) for each in found) <= 20_000
+        names += [each["EvalActionName"] for each in found]
+    assert names == actions
+
+
 def test_context_that_is_missing_is_told_and_context_that_is_given_decides(desk: Desk) -> None:
     guarded = policy(allow(Condition={"StringEquals": {"codecommit:References": ["refs/heads/main"]}}))
     result = custom(desk, guarded)

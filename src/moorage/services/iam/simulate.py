@@ -23,7 +23,7 @@ from moorage.policy import (
 )
 from moorage.policy.positions import place_of, statement_spans
 from moorage.services.iam import refusals, simulated
-from moorage.services.iam.pages import paged
+from moorage.services.iam.pages import ITEMS_A_PAGE, paged
 from moorage.services.iam.service import Answer, Request, iam
 from moorage.services.iam.simulated import Simulation
 from moorage.wire.dispatch import Target
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 # How many actions times resources one simulation may ask about.
 SIMULATED_ACCESSES = 10_000
+# Statements looked at for one page; where policies are many, pages are shorter than asked for. Each may
+# have to be told with its place: a page of the largest request would be 70 MB otherwise.
+STATEMENTS_A_PAGE = 20_000
 
 _DECISIONS = {"allowed": "allowed", "explicit deny": "explicitDeny", "implicit deny": "implicitDeny"}
 _LISTS = "List"  # how the types of keys with several values end
@@ -122,12 +125,18 @@ def _answer(call: Call, operation: str, request: Request, simulation: Simulation
     return paged(
         call,
         operation,
-        request,
+        {**request, "MaxItems": _page_size(request, simulation)},
         "EvaluationResults",
         asked,
         key=lambda each: f"{each[0]:08d}",
         shown=lambda each: simulator.result(*each[1], specific="ResourceArns" in request),
     )
+
+
+def _page_size(request: Request, simulation: Simulation) -> int:
+    statements = sum(len(source.policy.document.statements) for source in simulation.sources)
+    room = max(1, STATEMENTS_A_PAGE // max(1, statements))
+    return min(int(request.get("MaxItems", ITEMS_A_PAGE)), room)
 
 
 def _require_action(action: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -61,11 +61,15 @@ class Simulation:
         boundary = None if self.boundary is None else self.boundary.policy
         return PolicySet(tuple(source.policy for source in self.identity), boundary)
 
+    @property
+    def sources(self) -> Iterator[Source]:
+        yield from self.identity
+        yield from (source for level in self.levels for source in level)
+        yield from (source for source in (self.boundary, self.resource) if source is not None)
+
     def source_of(self, policy: NamedPolicy) -> Source:
         """Return what answers call a policy of this simulation."""
-        own = [*self.identity, *(source for level in self.levels for source in level)]
-        own += [source for source in (self.boundary, self.resource) if source is not None]
-        return next(source for source in own if source.policy is policy)
+        return next(source for source in self.sources if source.policy is policy)
 
 
 @dataclass(frozen=True, slots=True)
