@@ -17,9 +17,7 @@ from moorage.git import capabilities
 from moorage.repos.access import GitAccess
 from moorage.repos.fetch import Fetches
 from moorage.repos.prepared import PreparedResponses
-from moorage.services.codecommit import codecommit
-from moorage.services.iam import iam
-from moorage.services.sts import sts
+from moorage.server.compose import SERVICES
 from moorage.storage.audit_batch import AuditBatch
 from repositories_at_hand import Desk
 
@@ -60,7 +58,7 @@ class Doors:
         )
         return cls(
             ApiDoor(
-                {"codecommit": codecommit, "iam": iam, "sts": sts},
+                SERVICES,
                 authenticator,
                 lambda caller: replace(call, caller=caller),
                 call.regions,

@@ -19,6 +19,23 @@ if TYPE_CHECKING:
 
 # Opening a session changes no row.
 _READS = ("Assume", "BatchDescribe", "BatchGet", "Decode", "Describe", "Evaluate", "Get", "List", "Simulate")
+# What KMS keys are used for: that changes no row either.
+_USES = frozenset(
+    {
+        "Decrypt",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyPair",
+        "GenerateDataKeyPairWithoutPlaintext",
+        "GenerateDataKeyWithoutPlaintext",
+        "GenerateMac",
+        "GenerateRandom",
+        "ReEncrypt",
+        "Sign",
+        "Verify",
+        "VerifyMac",
+    }
+)
 _TEXT = 1024  # characters of a caller's text that are kept
 _REFS = 50  # refs of one push that are named
 _DENIALS = frozenset({ACCESS_DENIED, "EncryptionKeyAccessDeniedException"})
@@ -26,7 +43,7 @@ _DENIALS = frozenset({ACCESS_DENIED, "EncryptionKeyAccessDeniedException"})
 
 def is_read(operation: str) -> bool:
     """Tell whether an operation changes nothing, so that nobody else writes its audit row."""
-    return operation.startswith(_READS)
+    return operation.startswith(_READS) or operation in _USES
 
 
 def read(caller: Caller, action: str, resources: Sequence[str]) -> AuditEvent:
