@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from json import JSONDecoder
 
 _DECODER = JSONDecoder()
@@ -26,6 +27,8 @@ class Place:
     column: int
 
 
+# A simulation asks for each statement of a policy, of many policies in turn.
+@lru_cache(maxsize=64)
 def statement_spans(text: str) -> tuple[Span, ...]:
     """Return where each statement stands, in order. The text is a policy that `parse` accepted."""
     at = _after(text, 0, "{")
