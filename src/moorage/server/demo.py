@@ -145,6 +145,14 @@ def _ini(section: str, values: dict[str, str]) -> str:
     return text.getvalue()
 
 
+# What leads the AWS CLI to another account, region or endpoint, whatever its profile says.
+_ELSEWHERE = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_PROFILE"),
+    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_CODECOMMIT"),
+    *("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"),
+)
+
+
 def _lines(prepared: Prepared, files: _Files, region: str) -> str:
     """Return lines for a POSIX shell, right also where other certificates or keys are preset there."""
     found = prepared.place.endpoints
@@ -156,6 +164,8 @@ def _lines(prepared: Prepared, files: _Files, region: str) -> str:
     if prepared.ca is not None:
         exports |= {"AWS_CA_BUNDLE": str(prepared.ca), "GIT_SSL_CAINFO": str(prepared.ca)}
     words = " ".join(f"{name}={shlex.quote(value)}" for name, value in exports.items())
+    if prepared.ca is not None:  # it is on this machine, which no proxy leads to
+        words += ' NO_PROXY="localhost,${NO_PROXY-}" no_proxy="localhost,${no_proxy-}"'
     helper = (
         "-c credential.helper= -c 'credential.helper=!aws codecommit credential-helper $@' "
         "-c credential.UseHttpPath=true"
@@ -166,7 +176,7 @@ def _lines(prepared: Prepared, files: _Files, region: str) -> str:
 The demo: paste these lines into a shell.
 
 export {words}
-unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_REGION AWS_DEFAULT_REGION
+unset {" ".join(_ELSEWHERE)}
 
 git clone {helper} {found.clone_url(region, REPOSITORY)}
 

@@ -27,6 +27,14 @@ PRESETS = {
     "AWS_SESSION_TOKEN": "of-the-real-aws",
     "AWS_DEFAULT_REGION": "eu-south-1",
     "AWS_PROFILE": "work",
+    "AWS_DEFAULT_PROFILE": "work",
+    "AWS_ENDPOINT_URL": "http://localhost:9",
+    "AWS_ENDPOINT_URL_CODECOMMIT": "http://localhost:9",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+    "AWS_USE_DUALSTACK_ENDPOINT": "true",
+    "HTTPS_PROXY": "http://localhost:9",
+    "https_proxy": "http://localhost:9",
+    "ALL_PROXY": "http://localhost:9",
 }
 
 
