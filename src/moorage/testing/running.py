@@ -34,6 +34,12 @@ READY_SECONDS = 30.0
 STOP_SECONDS = 35.0
 _HELPER = "!aws codecommit credential-helper $@"
 
+# What leads the AWS CLI away from what `Server.environment` says.
+_ELSEWHERE = {
+    *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"),
+    *("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -60,8 +66,10 @@ class Server:
         Git's credential helper replaced; the helper needs `aws` on PATH.
         """
         made = dict(os.environ if base is None else base)
-        for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"):
-            made.pop(name, None)
+        for name in [name for name in made if name in _ELSEWHERE or name.startswith("AWS_ENDPOINT_URL_")]:
+            del made[name]
+        for name in ("NO_PROXY", "no_proxy"):
+            made[name] = f"localhost,{made.get(name, '')}"
         made |= {
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import ssl
 import subprocess
@@ -29,7 +30,15 @@ def test_the_root_user_of_the_usual_account_calls(moorage: Server) -> None:
 
 def test_git_clones_and_pushes_with_the_environment_given(moorage: Server, tmp_path: Path) -> None:
     _client(moorage, "codecommit").create_repository(repositoryName="a")
-    environment = moorage.environment() | {
+    presets = {
+        "HTTPS_PROXY": "http://localhost:9",
+        "https_proxy": "http://localhost:9",
+        "AWS_PROFILE": "work",
+        "AWS_DEFAULT_PROFILE": "work",
+        "AWS_USE_FIPS_ENDPOINT": "true",
+        "GIT_SSL_CAINFO": "/etc/ssl/certs/ca-certificates.crt",
+    }
+    environment = moorage.environment({**os.environ, **presets}) | {
         "GIT_AUTHOR_NAME": "a",
         "GIT_AUTHOR_EMAIL": "a@example.org",
         "GIT_COMMITTER_NAME": "a",
@@ -46,6 +55,17 @@ def test_git_clones_and_pushes_with_the_environment_given(moorage: Server, tmp_p
     run("-C", "one", "push", "origin", "HEAD:refs/heads/main")
     run("clone", moorage.clone_url("a"), "two")
     assert (tmp_path / "two/.git/refs/heads/main").exists()
+
+
+def test_the_environment_given_leads_nowhere_else(moorage: Server) -> None:
+    base = {
+        "AWS_ENDPOINT_URL_STS": "http://localhost:9",
+        "AWS_DEFAULT_PROFILE": "work",
+        "NO_PROXY": "intranet",
+    }
+    made = moorage.environment(base)
+    assert made.keys().isdisjoint({"AWS_ENDPOINT_URL_STS", "AWS_DEFAULT_PROFILE"})
+    assert made["NO_PROXY"] == "localhost,intranet"
 
 
 def test_a_reset_leaves_an_empty_account_within_a_tenth_of_a_second(moorage: Server) -> None:
