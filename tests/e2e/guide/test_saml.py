@@ -75,6 +75,26 @@ def test_an_assertion_is_exchanged_and_git_works(
     person.ok("git", "clone", "--quiet", service.url(name), "again")
 
 
+def test_staff_work_with_a_session_token_of_2000_characters(
+    new_person: NewPerson, service: Service, provider: str
+) -> None:
+    answer = service.client("sts").assume_role_with_saml(
+        RoleArn=ROLE,
+        PrincipalArn=provider,
+        SAMLAssertion=sent(login().signed()),
+        MinimumSessionTokenSize=2_000,
+    )
+    assert len(answer["Credentials"]["SessionToken"]) >= 2_000
+    person = new_person()
+    person.env |= {"AWS_DEFAULT_REGION": "us-east-2", **credentials_in(json.dumps(answer, default=str))}
+    person.use_the_guides_helper()
+    person.name_in_commits()
+    service.create_repository("of-large-staff")
+    person.ok("git", "clone", "--quiet", service.url("of-large-staff"), "work")
+    person.commit(person.home / "work")
+    person.ok("git", "push", "--quiet", "origin", "HEAD:main", cwd=person.home / "work")
+
+
 def test_refusals_are_told_as_aws_tells_them(new_person: NewPerson, provider: str) -> None:
     assert provider == PROVIDER
     person = new_person()

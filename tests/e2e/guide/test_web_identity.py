@@ -97,6 +97,23 @@ def test_a_job_with_a_token_file_clones_and_pushes(
     assert person.ok("git", "rev-parse", "HEAD", cwd=person.home / "again").strip() == commit
 
 
+def test_a_job_works_with_a_session_token_of_2000_characters(
+    new_person: NewPerson, service: Service, issuer: RunningIssuer
+) -> None:
+    answer = service.client("sts").assume_role_with_web_identity(
+        RoleArn=ROLE, RoleSessionName="job-1", WebIdentityToken=token(issuer), MinimumSessionTokenSize=2_000
+    )
+    assert len(answer["Credentials"]["SessionToken"]) >= 2_000
+    person = new_person()
+    person.env |= {"AWS_DEFAULT_REGION": "us-east-2", **credentials_in(json.dumps(answer, default=str))}
+    person.use_the_guides_helper()
+    person.name_in_commits()
+    service.create_repository("of-large-jobs")
+    person.ok("git", "clone", "--quiet", service.url("of-large-jobs"), "work")
+    person.commit(person.home / "work")
+    person.ok("git", "push", "--quiet", "origin", "HEAD:main", cwd=person.home / "work")
+
+
 def test_the_sdk_finds_the_token_file_by_itself(
     service: Service, issuer: RunningIssuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
