@@ -157,9 +157,14 @@ def _decoded(token: Secret) -> bytes:
     if len(text) > MAX_TOKEN_CHARACTERS:
         raise sigv4.unknown_key(reason="the session token is too long")
     try:
-        return base64.b64decode(text.encode("ascii"), validate=True)
+        decoded = base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, ValueError):
         raise sigv4.unknown_key(reason="the session token is not base64") from None
+    if (
+        base64.b64encode(decoded).decode("ascii") != text
+    ):  # padding without end, say: a token has one spelling
+        raise sigv4.unknown_key(reason="the session token is not as it was issued")
+    return decoded
 
 
 def _secret(root_key: RootKey, sealed: bytes) -> Secret:

@@ -118,6 +118,12 @@ def test_what_is_no_token_is_refused_like_one_of_somebody_else(token: str) -> No
     assert refusal(token, issue().access_key_id).code == "InvalidClientTokenId"
 
 
+@pytest.mark.parametrize("more", ["=", "====", "=" * 40, "\n", "AAAA"])
+def test_a_token_has_one_spelling(more: str) -> None:
+    made = issue()
+    assert refusal(made.session_token.reveal() + more, made.access_key_id).code == "InvalidClientTokenId"
+
+
 def test_a_token_outlives_a_rotation_of_the_root_key() -> None:
     made = issue()
     found, secret = opened(ROOT_KEY.rotated(), made.session_token, made.access_key_id)
