@@ -23,7 +23,7 @@ from moorage.storage import accounts, users
 from moorage.storage.accounts import NewAccount
 from moorage.storage.database import Database
 from moorage.storage.users import UserRow
-from moorage.wire import violations
+from moorage.wire import models, violations
 from moorage.wire.dispatch import Service
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -120,7 +120,9 @@ class Desk:
                 self.call.gate.require(self.call.caller, operation.action, target.arn, target.context)
         answer = operation.render(operation.handle(self.call, request), "request-1")
         sent = {"status_code": answer.status, "headers": dict(answer.headers), "body": answer.body}
-        read: dict[str, Any] = create_parser("query").parse(sent, operation.model.output_shape)
+        read: dict[str, Any] = create_parser(models.protocol(self.service.name)).parse(
+            sent, operation.model.output_shape
+        )
         read.pop("ResponseMetadata")
         return read
 
