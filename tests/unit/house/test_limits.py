@@ -19,7 +19,7 @@ from moorage.services.iam import oidc_providers, pages, public_keys, quotas, sim
 from moorage.services.kms import aliases, grants, policies, rotation
 from moorage.services.kms import keys as kms_keys
 from moorage.services.kms import tags as kms_tags
-from moorage.services.sts import session_policies
+from moorage.services.sts import federated, session_policies
 from moorage.storage import audit_batch, database, grace, login_profiles
 from moorage.wire import query
 
@@ -106,6 +106,7 @@ LIMITS = {
     "a managed policy": f"{n(quotas.MANAGED_POLICY_SIZE)} characters",
     "policies of a session, their ARNs included": f"{n(session_policies.POLICY_CHARACTERS)} characters; "
     f"{session_policies.POLICY_ARNS} by ARN",
+    "what an identity provider says of": f"{n(federated.MAX_FACTS_CHARACTERS)} characters",
     "a session's policies and tags, packed": f"{n(session_policies.PACKED_BYTES)} bytes",
     "a session token that is looked at": f"{n(session_tokens.MAX_TOKEN_CHARACTERS)} characters",
     "a user's inline policies": f"{n(quotas.USER_INLINE_SIZE)} characters",

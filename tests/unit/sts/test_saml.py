@@ -216,3 +216,12 @@ def test_a_provider_that_is_not_there_or_whose_time_is_over_vouches_for_nobody(
     assert assume(nobody, login.signed())
     nobody.call = replace(nobody.call, caller=replace(nobody.call.caller, now=NOW + timedelta(seconds=1)))
     assert refused(nobody, login.signed())[0] == "InvalidIdentityToken"
+
+
+def test_what_a_provider_says_must_fit_into_a_session(nobody: Desk, login: Login) -> None:
+    # Every node keeps what the sessions in use say: an account must not fill its memory.
+    login.subject = "s" * 7_000
+    assert assume(nobody, login.signed())["Subject"] == login.subject
+    login.subject = "s" * 9_000
+    code, message = refused(nobody, login.signed())
+    assert (code, "8,192 characters" in message) == ("InvalidIdentityToken", True)

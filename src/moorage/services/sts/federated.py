@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MAX_TAGS = 50
 MAX_TAG_KEY = 128
 MAX_TAG_VALUE = 256
+# Of all condition keys that a provider fills, with their values: they are carried in the session's token,
+# and kept in memory while it is in use. AWS's limit is not told.
+MAX_FACTS_CHARACTERS = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ def open_role(call: Call, operation: str, request: Request, vouched: Vouched) ->
             MalformedPolicyDocument, PackedPolicyTooLarge.
     """
     _require_sound_tags(vouched)
+    _require_short_facts(vouched)
     with call.database.read() as connection:
         role = role_sessions.asked_role(connection, request)
         _require_trust(call, operation, role, vouched)
@@ -121,6 +125,21 @@ def _require_trust(call: Call, operation: str, role: AskedRole, vouched: Vouched
                 why=why(decision, access),
                 vouched_for=role.account_id,
             )
+
+
+def _require_short_facts(vouched: Vouched) -> None:
+    """Refuse more than a session can carry.
+
+    Raises:
+        Fault: InvalidIdentityToken.
+    """
+    size = sum(len(key) + sum(map(len, values)) for key, values in vouched.facts.items())
+    if size > MAX_FACTS_CHARACTERS:
+        raise Fault(
+            "InvalidIdentityToken",
+            f"What the identity provider says has {size:,} characters; a session holds "
+            f"{MAX_FACTS_CHARACTERS:,} characters.",
+        )
 
 
 def _require_sound_tags(vouched: Vouched) -> None:
