@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+import attacker
+from moorage.core import sigv4
 from raw_git import Answer, Connection, credential, pkt, unpkt
 from service_process import Service
 
@@ -86,6 +88,28 @@ def test_a_password_for_one_repository_opens_no_other(service: Service, connecti
     service.create_repository("other-wire")
     target = "/v1/repos/other-wire/info/refs?service=git-upload-pack"
     assert_asked_again(connection.ask("GET", target, credential(service, PATH)))
+
+
+@pytest.mark.parametrize("region", ["us-east-2", "eu-west-1"])
+@pytest.mark.parametrize("host", ["localhost", "git.example.org"])
+def test_on_a_host_without_a_region_it_is_the_one_that_was_signed_for(
+    service: Service, region: str, host: str
+) -> None:
+    name = f"bare-{region}-{host}"
+    service.create_repository(name, region)
+    path = f"/v1/repos/{name}"
+
+    def status(signed_for: str) -> int:
+        password = sigv4.git_password(
+            host, path, secret=service.secret, region=signed_for, now=datetime.now(UTC)
+        )
+        login = [attacker.basic(service.key_id, password)]
+        target = f"{path}/info/refs?service=git-upload-pack"
+        return attacker.Attacker(service).ask("GET", target, login, host=f"{host}:8443").status
+
+    assert status(region) == 200
+    assert status("us-east-1") == 404  # it is known, and there is none of that name
+    assert status("mars-north-1") == 401
 
 
 def test_a_body_may_come_compressed(service: Service, connection: Connection) -> None:

@@ -107,10 +107,26 @@ def test_a_name_is_free_again_after_a_reset_and_its_repository_is_empty(
     moorage: Server, tmp_path: Path
 ) -> None:
     codecommit = _client(moorage, "codecommit")
-    first = codecommit.create_repository(repositoryName="a")["repositoryMetadata"]["repositoryId"]
-    moorage.reset()
-    second = codecommit.create_repository(repositoryName="a")["repositoryMetadata"]["repositoryId"]
-    assert first != second
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+
+    def run(*arguments: str) -> str:
+        command, environment = [*git, *arguments], moorage.environment()
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+    run("init", "--quiet")
+    run("commit", "--quiet", "--allow-empty", "--message", "first")
+    made = set()
+    for _ in range(2):
+        metadata = codecommit.create_repository(repositoryName="a")["repositoryMetadata"]
+        made.add(metadata["repositoryId"])
+        assert run("ls-remote", moorage.clone_url("a")) == ""
+        run("push", "--quiet", moorage.clone_url("a"), "HEAD:refs/heads/main")
+        assert "refs/heads/main" in run("ls-remote", moorage.clone_url("a"))
+        moorage.reset()
+    assert len(made) == 2
 
 
 def test_the_clock_is_shifted_and_a_reset_sets_it_right(moorage: Server) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import dev
@@ -103,6 +104,12 @@ def test_the_locks_agree_and_name_no_host() -> None:
         assert pins(ROOT / "requirements" / f"{part}.txt") <= whole
     for path in (ROOT / "requirements").iterdir():
         assert "://" not in path.read_text()
+
+
+def test_the_base_install_needs_nothing() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["dependencies"] == []
+    assert {"server", "postgres", "s3"} <= project["optional-dependencies"].keys()
 
 
 def pins(path: Path) -> set[str]:
