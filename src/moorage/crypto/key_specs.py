@@ -17,10 +17,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
+from moorage.core.turns import Turns
 from moorage.crypto.ciphertext import KMS_KEY_BYTES
 
 ENCRYPT, SIGN, MAC = "ENCRYPT_DECRYPT", "SIGN_VERIFY", "GENERATE_VERIFY_MAC"
 SYMMETRIC = "SYMMETRIC_DEFAULT"
+
+RSA_KEYS_AT_ONCE = 2
+_rsa_turns = Turns("RSA keys are being made", at_once=RSA_KEYS_AT_ONCE, waiting=2, seconds=10.0)
 
 RSA_BITS = {"RSA_2048": 2048, "RSA_3072": 3072, "RSA_4096": 4096}
 CURVES: dict[str, type[ec.EllipticCurve]] = {
@@ -89,10 +93,15 @@ def new_material(spec: str) -> bytes:
 
 
 def new_private_key(spec: str) -> bytes:
-    """Make a private key, in PKCS #8 (DER)."""
+    """Make a private key, in PKCS #8 (DER).
+
+    Raises:
+        Fault: ServiceUnavailable, too many RSA keys are being made: one takes a core for a second or more.
+    """
     key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
     if spec in RSA_BITS:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS[spec])
+        with _rsa_turns.taken():
+            key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS[spec])
     elif spec in CURVES:
         key = ec.generate_private_key(CURVES[spec]())
     else:

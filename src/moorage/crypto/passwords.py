@@ -2,25 +2,22 @@
 
 Each hash takes 19 MiB and about a tenth of a second of a core, on purpose. So that many sign-ins at
 once take neither the memory nor the cores of everything else, a process works on `AT_ONCE` of them;
-the others wait for a while, then are told to come back.
+a few more wait for a while, all others are told to come back: a request that waits holds a thread.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from moorage.core.faults import unavailable
+from moorage.core.turns import Turns
 
 AT_ONCE = 2
+WAITING = 2
 WAIT_SECONDS = 5.0
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
-_turns = threading.BoundedSemaphore(AT_ONCE)
+_turns = Turns("passwords are being checked", at_once=AT_ONCE, waiting=WAITING, seconds=WAIT_SECONDS)
 
 
 def hashed(password: str) -> str:
@@ -29,7 +26,7 @@ def hashed(password: str) -> str:
     Raises:
         Fault: ServiceUnavailable, too many are waiting.
     """
-    with _turn():
+    with _turns.taken():
         return _HASHER.hash(password)
 
 
@@ -41,22 +38,12 @@ def verify(kept: str | None, password: str) -> bool:
     Raises:
         Fault: ServiceUnavailable, too many are waiting.
     """
-    with _turn():
+    with _turns.taken():
         try:
             _HASHER.verify(_NOBODYS if kept is None else kept, password)
         except (VerificationError, InvalidHashError):
             return False
     return kept is not None
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    if not _turns.acquire(timeout=WAIT_SECONDS):
-        raise unavailable("Too many passwords are being checked; try again in a moment.")
-    try:
-        yield
-    finally:
-        _turns.release()
 
 
 # Of a password that nobody knows: what is compared where there is nothing to compare with.

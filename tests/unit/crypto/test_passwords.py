@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import threading
 import time
-
-import pytest
 
 from moorage.crypto import passwords
 
@@ -31,28 +28,3 @@ def test_where_there_is_nobody_no_password_is_right_and_it_takes_as_long() -> No
         return time.thread_time() - began
 
     assert min(cpu(None) for _ in range(3)) > 0.3 * min(cpu(kept) for _ in range(3))
-
-
-@pytest.mark.timeout(30)
-def test_no_more_than_a_few_are_worked_on_at_once() -> None:
-    """Memory is bounded: while `AT_ONCE` hashes are made, the next one waits."""
-    started = threading.Semaphore(0)
-    done = threading.Event()
-
-    def hold() -> None:
-        with passwords._turn():
-            started.release()
-            done.wait()
-
-    holders = [threading.Thread(target=hold) for _ in range(passwords.AT_ONCE)]
-    for holder in holders:
-        holder.start()
-        assert started.acquire(timeout=5)
-    waiting = threading.Thread(target=passwords.hashed, args=("x",))
-    waiting.start()
-    assert not passwords._turns.acquire(blocking=False)
-    done.set()
-    for thread in (*holders, waiting):
-        thread.join()
-    assert passwords._turns.acquire(blocking=False)
-    passwords._turns.release()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from moorage.auth import claims, git_password, mfa, saml, session_tokens, sigv4, web_identity_fetch
-from moorage.crypto import passwords
+from moorage.crypto import key_specs, passwords
 from moorage.edge import admission, api, bodies, git_refusals, git_service, guard, imds, threads
 from moorage.edge.ssh import connection, conversations, session
 from moorage.git import commands, environment, fetch_request, pkt_line, quarantine, receive_pack, ref_names
@@ -89,6 +89,7 @@ LIMITS = {
     "MFA devices of a user": f"{quotas.MFA_DEVICES_PER_USER}; {n(quotas.USERS_PER_ACCOUNT)}",
     "wrong MFA codes": n(mfa.FREE_FAILURES),
     "passwords hashed": n(passwords.AT_ONCE),
+    "RSA keys made at once": n(key_specs.RSA_KEYS_AT_ONCE),
     "earlier passwords": n(login_profiles.MAX_KEPT),
     "bits of an SSH key": f"{n(public_keys.MIN_BITS)} to {n(public_keys.MAX_BITS)}",
     "SSH connections of a worker": n(SSH.connections),
