@@ -27,6 +27,9 @@ RULES: dict[str, Any] = {
     "RequireLowercaseCharacters": True,
 }
 
+# Newer models have the member, the locked one may not: then nothing can show it, and nothing may fail.
+SHOWN = 7200 if "MaxSigninSessionDuration" in iam.model.shape_for("LoginProfile").members else None
+
 
 @pytest.fixture
 def root(installation: Installation) -> Desk:
@@ -74,7 +77,7 @@ def test_an_update_changes_only_what_it_names(root: Desk, mary: Desk) -> None:
     root.ask("CreateLoginProfile", UserName="mary", Password=GOOD, PasswordResetRequired=True)
     root.ask("UpdateLoginProfile", UserName="mary", MaxSigninSessionDuration=7200)
     shown = root.ask("GetLoginProfile", UserName="mary")["LoginProfile"]
-    assert (shown["PasswordResetRequired"], shown["MaxSigninSessionDuration"]) == (True, 7200)
+    assert (shown["PasswordResetRequired"], shown.get("MaxSigninSessionDuration")) == (True, SHOWN)
     root.ask("UpdateLoginProfile", UserName="mary", Password=BETTER, PasswordResetRequired=False)
     assert is_password(root.installation, mary.call.caller.principal.unique_id, BETTER)
     root.ask("UpdateLoginProfile", UserName="mary", ResetMaxSigninSessionDuration=True)

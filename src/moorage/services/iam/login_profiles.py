@@ -187,6 +187,8 @@ def _shown(owner: Owner, profile: ProfileRow) -> Answer:
         "CreateDate": answers.date(profile.created_at_ms),
         "PasswordResetRequired": profile.reset_required,
     }
-    if profile.max_session_seconds is not None:
+    # Not every model of botocore has it, so neither can every answer.
+    known = iam.model.shape_for("LoginProfile").members
+    if profile.max_session_seconds is not None and "MaxSigninSessionDuration" in known:
         shown["MaxSigninSessionDuration"] = profile.max_session_seconds
     return shown
