@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,10 @@ from sqlalchemy import update
 
 from identities_at_hand import ACCOUNT
 from kms_at_hand import KmsDesk, allow
+from moorage.core.faults import Fault
+from moorage.core.principal import Caller
 from moorage.keys import rotations
+from moorage.services.kms import keys
 from moorage.storage import tables
 
 MISSING = "00000000-0000-4000-8000-000000000000"
@@ -254,3 +258,31 @@ def test_lists_come_in_pages(desk: KmsDesk) -> None:
     assert second["Truncated"] is False
     assert [key["KeyId"] for key in (*first["Keys"], *second["Keys"])] == every
     assert desk.refusal("ListKeys", Marker="x").code == "InvalidMarkerException"
+
+
+class _Racing:
+    """A gate at whose question somebody else makes the last key that there is room for."""
+
+    def __init__(self, desk: KmsDesk) -> None:
+        self._desk = desk
+        self._raced = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._desk.call.gate, name)
+
+    def of(self, caller: Caller) -> Any:
+        if not self._raced:
+            self._raced = True
+            self._desk.key()
+        return self._desk.call.gate.of(caller)
+
+
+def test_two_who_make_the_last_key_at_once_do_not_pass_the_quota(
+    desk: KmsDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "KEYS_PER_REGION", 1)
+    gate: Any = _Racing(desk)
+    racing = KmsDesk(desk.repositories, dataclasses.replace(desk.call, gate=gate))
+    with pytest.raises(Fault, match="LimitExceededException"):
+        keys.create_key(racing.call, {})
+    assert len(desk.ask("ListKeys")["Keys"]) == 1

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from sqlalchemy import Connection
+
     from moorage.services.call import Call
 
 # Source: AWS KMS API Reference, ScheduleKeyDeletion.
@@ -50,8 +52,7 @@ def create_key(call: Call, request: Request) -> Answer:
     key_id = str(uuid.uuid4())
     with call.database.read() as connection:
         text = policies.saved(connection, request.get("Policy", policies.default_policy(call)))
-        if len(kms_keys.in_region(connection, call.caller.account_id, call.caller.region)) >= KEYS_PER_REGION:
-            raise refusals.limit_exceeded("Keys of an account in a region", KEYS_PER_REGION)
+        _require_room(connection, call)
         now_ms = call.database.now_ms(connection)
     key = KmsKeyRow(
         key_id=key_id,
@@ -70,10 +71,16 @@ def create_key(call: Call, request: Request) -> Answer:
     if not policies.bypasses(request):
         policies.require_no_lockout(call, key, text)
     with call.database.write() as connection:
+        _require_room(connection, call)  # others may have made keys meanwhile
         kms_keys.add(connection, key)
         kms_tags.put(connection, key_id, given)
         note(connection, call, "CreateKey", key.arn)
     return {"KeyMetadata": answers.metadata(key)}
+
+
+def _require_room(connection: Connection, call: Call) -> None:
+    if len(kms_keys.in_region(connection, call.caller.account_id, call.caller.region)) >= KEYS_PER_REGION:
+        raise refusals.limit_exceeded("Keys of an account in a region", KEYS_PER_REGION)
 
 
 def _spec(request: Mapping[str, Any]) -> str:
