@@ -98,8 +98,11 @@ class Inquiry:
         found = standing.of(self.database, account_in(resource) or "", region, name)
         access = _with(permissions.access(action, resource, tag_context(found.tags)), given)
         answer = Answer(_explained(permissions, access, None), exists=found.row is not None)
-        keyless = action.lower().partition(":")[2] in _KEYLESS
-        if found.row is None or keyless or not answer.explanation.decision.allowed:
+        operation = action.lower().partition(":")[2]
+        if found.row is None or operation in _KEYLESS or not answer.explanation.decision.allowed:
+            return answer
+        # A repository whose key is gone for ever may still be deleted.
+        if operation == "deleterepository" and (found.key is None or found.key.state == "Deleted"):
             return answer
         return self._with_key(answer, caller, found.row)
 

@@ -295,3 +295,10 @@ def test_what_a_policy_holds_does_not_reach_the_terminal_unprinted(house: House)
     status, text = house.why(USER, "codecommit:GitPush", DEMO)
     assert status == 0
     assert text.replace("\n", "").isprintable()
+
+
+def test_a_repository_whose_key_is_gone_can_be_deleted_and_no_more(house: House) -> None:
+    with house.database.write() as connection:
+        connection.execute(update(tables.kms_keys).values(state="Deleted"))
+    assert house.why("root", "codecommit:GetRepository", DEMO)[0] == 1
+    assert house.why("root", "codecommit:DeleteRepository", DEMO)[0] == 0

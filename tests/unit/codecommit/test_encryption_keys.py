@@ -217,3 +217,6 @@ def test_a_repository_whose_key_was_deleted_says_so_and_nobody_reads_it(desk: De
     )
     assert keys.refusal("DescribeKey", KeyId=key_id).code == "NotFoundException"
     assert [pair["repositoryName"] for pair in desk.ask("ListRepositories")["repositories"]] == ["demo"]
+    # Nothing of it can be read any more: its name and its blobs need not be kept for ever.
+    assert desk.ask("DeleteRepository", repositoryName="demo")["repositoryId"]
+    assert desk.ask("ListRepositories")["repositories"] == []

@@ -146,7 +146,12 @@ def delete_repository(call: Call, request: DeleteRepositoryInputTypeDef) -> dict
     pair = call.repositories.find(call.caller.account_id, call.caller.region, name)
     if pair is None:
         return {}
-    call.keyring.require(call.caller, pair[0])
+    try:
+        call.keyring.require(call.caller, pair[0])
+    except Fault as fault:
+        # What was encrypted under a key that is gone for ever is gone too: the rest may be cleared away.
+        if fault.code != "EncryptionKeyNotFoundException":
+            raise
     repository_id = call.repositories.delete(call.caller, name)
     return {} if repository_id is None else {"repositoryId": repository_id}
 
