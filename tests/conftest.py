@@ -21,6 +21,14 @@ hypothesis.settings.load_profile("house")
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
+@pytest.hookimpl(trylast=True)  # pytest-randomly has shuffled them
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no process ends alone with one of them."""
+    long = ("slow", "timeout")  # what is given more time than usual takes it
+    slow = {item.path for item in items if any(map(item.get_closest_marker, long))}
+    items.sort(key=lambda item: (item.path not in slow, "e2e" not in item.path.parts))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose `needs(program)` is missing here."""
