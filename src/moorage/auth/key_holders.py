@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # Keys whose secret and owner are kept (design.md section 8: 5,000 principals, two keys each).
 KEPT_KEYS = 10_000
+# Sessions, of which each may say 30 KB: whoever may open them must not fill the memory.
+KEPT_SESSIONS = 2_000
 
 _Value = TypeVar("_Value")
 
@@ -55,9 +57,13 @@ class Unusable:
 class _Kept(Generic[_Value]):
     """A bounded table; the least recently used goes first. Safe among threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._lock = threading.Lock()
         self._values: OrderedDict[Hashable, _Value] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._values)
 
     def get(self, place: Hashable) -> _Value | None:
         with self._lock:
@@ -70,7 +76,7 @@ class _Kept(Generic[_Value]):
         with self._lock:
             self._values[place] = value
             self._values.move_to_end(place)
-            while len(self._values) > KEPT_KEYS:
+            while len(self._values) > self._most:
                 self._values.popitem(last=False)
 
 
@@ -80,8 +86,9 @@ class KeyHolders:
     def __init__(self, database: Database, root_key: RootKey) -> None:
         self._database = database
         self._root_key = root_key
-        self._holders: _Kept[tuple[int, Holder]] = _Kept()
-        self._tokens: _Kept[tuple[SessionContents, Secret]] = _Kept()
+        self._holders: _Kept[tuple[int, Holder]] = _Kept(KEPT_KEYS)
+        self._sessions: _Kept[tuple[int, Holder]] = _Kept(KEPT_SESSIONS)
+        self._tokens: _Kept[tuple[SessionContents, Secret]] = _Kept(KEPT_SESSIONS)
 
     def find(self, access_key_id: str, token: Secret | None, now: datetime) -> Holder | Unusable:
         """Return the holder of a key that came with this session token, or with none.
@@ -133,12 +140,12 @@ class KeyHolders:
             if issuer is None or reason is not None:
                 return Unusable(reason or "")
             self._tell(issuer.account_id, issuer.revision)
-            kept = self._holders.get(place)
+            kept = self._sessions.get(place)
             if kept is not None and kept[0] == issuer.revision:
                 return kept[1]
             tags = {} if issuer.is_root else identities.tags_of(connection, issuer.issuer_id)
         holder = Holder(sessions.principal_of(contents, issuer, access_key_id, tags), secret)
-        self._holders.put(place, (issuer.revision, holder))
+        self._sessions.put(place, (issuer.revision, holder))
         return holder
 
     def _tell(self, account_id: str, revision: int | None) -> None:
