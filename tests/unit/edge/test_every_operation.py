@@ -30,7 +30,8 @@ OPEN_TO_ALL = {"GetCallerIdentity", "GetSessionToken", "GetAccessKeyInfo", "Batc
 SHARED_NAMES = {"CreateAccountAlias"}
 # What differs in answers that are alike otherwise.
 NEW_IDS = re.compile(
-    rb"<RequestId>.*?</RequestId>|<\w+Date>.*?</\w+Date>|APKA[A-Z0-9]+|(?:[0-9a-f]{2}:){15}[0-9a-f]{2}|ssh-rsa [^<]*"
+    rb"<RequestId>.*?</RequestId>|<\w+Date>.*?</\w+Date>"
+    rb"|APKA[A-Z0-9]+|(?:[0-9a-f]{2}:){15}[0-9a-f]{2}|ssh-rsa [^<]*"
 )
 
 
