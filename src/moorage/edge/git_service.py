@@ -99,9 +99,10 @@ class GitService:
             Fault: its credential is not good (any more); in strict mode, any refusal of all of it.
             OutcomeUnknown: the database broke off in its commit; nothing may be said about it.
         """
-        request_id = visitor.caller.request_id
+        request_id, strict = visitor.caller.request_id, self.entrance.strict
+        quota = receive_pack.MAX_REF_UPDATES if strict else receive_pack.FRIENDLY_REF_UPDATES
         try:
-            push = receive_pack.parse_commands(reader)
+            push = receive_pack.parse_commands(reader, quota)
         except receive_pack.PushRefused as fault:
             return git_refusals.push_refusal(fault, fault.request, request_id)
         try:
@@ -110,7 +111,7 @@ class GitService:
         except OutcomeUnknown:
             raise  # a report would claim what nobody knows
         except Fault as fault:
-            if fault.status == 401 or self.entrance.strict:
+            if fault.status == 401 or strict:
                 raise
             return git_refusals.push_refusal(fault, push, request_id)
 

@@ -15,9 +15,10 @@ from moorage.git import side_band
 from moorage.git.pkt_line import FLUSH, MAX_DATA_BYTES, Chunks, Marker, encode, encode_text, text_of
 
 MAX_REF_UPDATES: Final = 4000  # CodeCommit's quota: creations, updates and deletions in one push
-_MAX_REFS_READ: Final = 20_000  # beyond the quota, read on to answer for each ref; beyond this, hang up
+FRIENDLY_REF_UPDATES: Final = 20_000  # what is allowed where parity with AWS is not asked for
+_MAX_REFS_READ: Final = 25_000  # beyond the quota, read on to answer for each ref; beyond this, hang up
 _MAX_SHALLOW_LINES: Final = 100_000
-MAX_COMMAND_BYTES: Final = 16 << 20  # four times what 4,000 of the longest ref names need; held in memory
+MAX_COMMAND_BYTES: Final = 16 << 20  # 20,000 refs with names of 700 bytes; held in memory
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,11 @@ class RefResult:
     reason: str | None = None
 
 
-def parse_commands(reader: Chunks) -> PushRequest:
+def parse_commands(reader: Chunks, max_updates: int = MAX_REF_UPDATES) -> PushRequest:
     """Read the commands up to their flush; the pack, if any, is then `reader.remaining()`.
 
     Raises Fault where the bytes make no sense, PushRefused where they do but ask for too much:
-    more than MAX_REF_UPDATES refs, one ref twice, a push certificate, another object format.
+    more than `max_updates` refs, one ref twice, a push certificate, another object format.
     """
     updates: list[RefUpdate] = []
     shallow: list[ObjectId] = []
@@ -95,9 +96,9 @@ def parse_commands(reader: Chunks) -> PushRequest:
         else:
             updates.append(_update(line))
         if len(updates) > _MAX_REFS_READ or len(shallow) > _MAX_SHALLOW_LINES:
-            raise Fault(VALIDATION_ERROR, _too_many())
+            raise Fault(VALIDATION_ERROR, _too_many(max_updates))
     request = PushRequest(tuple(updates), capabilities or {}, tuple(shallow))
-    _require_acceptable(request)
+    _require_acceptable(request, max_updates)
     return request
 
 
@@ -136,13 +137,13 @@ def _object_id(raw: bytes) -> ObjectId:
     return ObjectId(text)
 
 
-def _too_many() -> str:
-    return f"Too many reference update commands: a push may change at most {MAX_REF_UPDATES} refs."
+def _too_many(max_updates: int) -> str:
+    return f"Too many reference update commands: a push may change at most {max_updates} refs."
 
 
-def _require_acceptable(request: PushRequest) -> None:
-    if len(request.updates) > MAX_REF_UPDATES:
-        raise PushRefused(_too_many(), request)
+def _require_acceptable(request: PushRequest, max_updates: int) -> None:
+    if len(request.updates) > max_updates:
+        raise PushRefused(_too_many(max_updates), request)
     if request.capabilities.get("object-format", "sha1") != "sha1":
         raise PushRefused("Only the object format sha1 is supported.", request)
     seen: set[bytes] = set()

@@ -12,6 +12,8 @@ import pytest
 from attacker import Answer, Attacker, Header, Key, basic
 from e2e_names import POWER_USER
 from git_attacks import ZERO, a_commit_with, command, report
+from moorage.git.packs import EMPTY_PACK
+from moorage.git.receive_pack import MAX_REF_UPDATES
 from raw_git import pkt, unpkt
 from service_process import serving
 
@@ -298,3 +300,16 @@ def test_a_key_switched_off_ends_the_grace(doors: Doors, keys: Keys) -> None:
     iam.update_access_key(**words, Status="Active")
     assert answer.status == 401
     assert "off" not in doors.branches()
+
+
+def test_strict_keeps_to_awss_quota_of_refs_and_friendly_allows_more(
+    doors: Doors, keys: Keys, mode: str
+) -> None:
+    doors.service.create_repository("many")
+    first = command(ZERO, TIP, b"refs/heads/main", first=True) + b"0000"
+    assert "ok refs/heads/main" in report(doors.push("many", first, PACK))
+    names = [b"refs/heads/many/%d" % number for number in range(MAX_REF_UPDATES + 1)]
+    lines = [command(ZERO, TIP, name, first=at == 0) for at, name in enumerate(names)]
+    told = report(doors.push("many", b"".join(lines) + b"0000", EMPTY_PACK))
+    assert ("Too many reference update commands" in told) == (mode == "strict")
+    assert told.count("ok refs/heads/many/") == (0 if mode == "strict" else len(names))

@@ -94,6 +94,22 @@ def test_ls_remote_lists_20_000_refs_as_the_rows_have_them(
         assert listed(root, service, "listed", version) == refs
 
 
+def test_20_000_refs_made_by_one_push_take_no_more_memory_than_a_node_may(
+    root: Person, service: Service, work: Path
+) -> None:
+    url = service.create_repository("at-once")
+    root.ok("git", "push", "--quiet", url, "main", cwd=work)
+    commits = root.ok("git", "rev-list", "main", cwd=work).split()
+    refs = many_refs.branches(REFS, commits)
+    with process_tree.watched(service.process.pid) as watch:
+        told = many_refs.move(service, "at-once", {name: (ZERO_ID, tip) for name, tip in refs.items()})
+    assert set(told.values()) == {"ok"}
+    assert rows(service, "at-once") == refs | {"refs/heads/main": commits[0]}
+    print(f"20,000 refs by one push: {watch.whole}, {watch.own}")
+    assert watch.whole.whole < 400 * process_tree.MEGABYTE, watch.whole
+    assert watch.own.own < 250 * process_tree.MEGABYTE, watch.own
+
+
 def test_the_cost_of_a_push_does_not_grow_with_the_number_of_refs(
     root: Person, service: Service, work: Path
 ) -> None:
