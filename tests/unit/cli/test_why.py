@@ -31,6 +31,8 @@ from moorage.storage.blobs import MemoryBlobs
 from moorage.storage.database import Database
 from moorage.storage.kms_grants import GrantRow
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT = "123456789012"
 USER = f"arn:aws:iam::{ACCOUNT}:user/team/mary"
 DEMO = f"arn:aws:codecommit:us-east-1:{ACCOUNT}:demo"

@@ -29,6 +29,8 @@ from moorage.storage import attachments, kms_keys, policies, roles, users
 from moorage.storage.attachments import InlinePolicyRow
 from repositories_at_hand import OTHER_ACCOUNT, REGION, Desk
 
+pytestmark = pytest.mark.slow
+
 DEMO = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:demo"
 ABROAD = f"arn:aws:codecommit:{REGION}:{OTHER_ACCOUNT}:demo"
 # Source: Service Authorization Reference: these have no resource, so they are allowed on * only.

@@ -20,6 +20,8 @@ from hostile_requests import hostile, twins
 from moorage.server.compose import SERVICES
 from moorage.wire import models
 
+pytestmark = pytest.mark.slow
+
 OPERATIONS = [(name, each) for name, service in SERVICES.items() for each in sorted(service.operations)]
 # All requests of all operations are 50,000, and each goes for several callers: every one of them was sent
 # when this was written. Here each operation gets the first ones, and of the others one in so many.

@@ -25,6 +25,8 @@ from unit.git.handmade import (
     sealed,
 )
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1 << 20
 NOBODY = ObjectId("1" * 40)
 EMPTY_TREE = ObjectId("4b825dc642cb6eb9a060e54bf8d69288fbee4904")

@@ -11,6 +11,8 @@ from identities_at_hand import ACCOUNT, Desk, Installation, root_principal
 from moorage.services.iam import iam
 from moorage.storage import roles
 
+pytestmark = pytest.mark.slow
+
 DEMO = f"arn:aws:codecommit:us-east-1:{ACCOUNT}:demo"
 MARY = f"arn:aws:iam::{ACCOUNT}:user/mary"
 ABROAD = "arn:aws:codecommit:us-east-1:444455556666:demo"

@@ -21,6 +21,8 @@ from moorage.storage.database import Database
 from moorage.storage.repositories import PackRow
 from repository_at_hand import Node
 
+pytestmark = pytest.mark.slow
+
 MAIN = "refs/heads/main"
 
 

@@ -19,6 +19,8 @@ from moorage.repos.sweep import Sweeper
 from moorage.storage import tables
 from repository_at_hand import Node
 
+pytestmark = pytest.mark.slow
+
 MAIN = "refs/heads/main"
 
 
