@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import socket
 import ssl
 import uuid
 from typing import Any
@@ -103,15 +104,33 @@ def test_a_region_that_is_not_served_is_refused(moorage: Server) -> None:
         _client(moorage, "codecommit", "mars-north-1").list_repositories()
 
 
-def test_host_and_signature_must_name_the_same_region(moorage: Server) -> None:
-    codecommit = _client(moorage, "codecommit", "eu-west-1")
+@pytest.mark.parametrize(
+    ("service", "call", "status"),
+    [("codecommit", "list_repositories", 400), ("sts", "get_caller_identity", 403)],
+)
+def test_host_and_signature_must_name_the_same_region(
+    moorage: Server, service: str, call: str, status: int
+) -> None:
+    client = _client(moorage, service, "eu-west-1")
 
     def move(request: Any, **_: Any) -> None:
-        request.headers["Host"] = f"codecommit.us-east-1.{moorage.domain}:{moorage.port}"
+        request.headers["Host"] = f"{service}.us-east-1.{moorage.domain}:{moorage.port}"
 
-    codecommit.meta.events.register("before-sign", move)
-    with pytest.raises(botocore.exceptions.ClientError, match="valid region, not 'eu-west-1'"):
-        codecommit.list_repositories()
+    client.meta.events.register("before-sign", move)
+    with pytest.raises(botocore.exceptions.ClientError, match="valid region, not 'eu-west-1'") as refused:
+        getattr(client, call)()
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+
+
+def test_newer_http_is_not_offered(moorage: Server) -> None:
+    context = ssl.create_default_context(cafile=str(moorage.ca_file))
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    address = ("localhost", moorage.port)
+    with (
+        socket.create_connection(address) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as tls,
+    ):
+        assert tls.selected_alpn_protocol() == "http/1.1"
 
 
 def test_a_presigned_query_is_answered(moorage: Server) -> None:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from sqlalchemy import Connection
@@ -15,7 +16,8 @@ from moorage.core.faults import SERVICE_UNAVAILABLE, Fault, unavailable
 from moorage.repos.opened import Opener
 from moorage.repos.publish import Publisher
 from moorage.repos.snapshot import Snapshot, Snapshots
-from moorage.storage.database import Database, OutcomeUnknown
+from moorage.storage.blobs import MemoryBlobs
+from moorage.storage.database import Database, OutcomeUnknown, TransactionConflict
 from repository_at_hand import Node
 
 MAIN = "refs/heads/main"
@@ -90,6 +92,47 @@ def test_a_push_whose_outcome_cannot_be_read_keeps_its_blobs_and_claims_nothing(
     with pytest.raises(OutcomeUnknown):
         on(node, Breaking(node.database, commits=commits, away=1000)).push("Demo", local, {MAIN: "main"})
     assert blobs(node) == 2
+
+
+@dataclass
+class Overtaken:
+    """A database in which another transaction gets in between, once."""
+
+    whole: Database
+    conflicts: int = 1
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        if self.conflicts:
+            self.conflicts -= 1
+            raise TransactionConflict(SERVICE_UNAVAILABLE, "Another change got in between.", status=503)
+        with self.whole.write() as connection:
+            yield connection
+
+    def read(self) -> contextlib.AbstractContextManager[Connection]:
+        return self.whole.read()
+
+    def now_ms(self, connection: Connection) -> int:
+        return self.whole.now_ms(connection)
+
+
+class Listed(MemoryBlobs):
+    """Blobs that tell which keys were ever put."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ever: list[str] = []
+
+    def put(self, key: str, content: BinaryIO) -> None:
+        self.ever.append(key)
+        super().put(key, content)
+
+
+def test_each_attempt_of_a_push_seals_anew_under_keys_of_its_own(node: Node, local: Path) -> None:
+    blobs = Listed()
+    publisher = Publisher(Overtaken(node.database), blobs, node.opener)  # type: ignore[arg-type]  # as above
+    assert replace(node, publisher=publisher).push("Demo", local, {MAIN: "main"}).refused == {}
+    assert len(set(blobs.ever)) == 4  # a pack and its index, twice
 
 
 class Failing(Snapshots):
