@@ -9,6 +9,10 @@ import pytest
 
 from moorage.core import crash_points
 from moorage.repos.maintenance import MANY_PACKS
+from moorage.repos.sweep import Sweeper
+from moorage.storage import repositories as rows
+from moorage.storage.blobs_directory import DirectoryBlobs
+from moorage.storage.database import Database
 from person import AWS_V1, Person
 from service_process import Service, serving
 
@@ -45,6 +49,26 @@ def test_a_crash_at_a_step_of_a_push_leaves_all_of_it_or_nothing(tmp_path: Path,
 
         person.ok("git", "push", "--quiet", "origin", "main", cwd=work)
         assert person.ok("git", "ls-remote", url, "refs/heads/main").split()[0] == after
+        sweep_as_if_long_after(service)
+        person.ok("git", "clone", "--quiet", url, "after the sweep")
+
+
+def sweep_as_if_long_after(service: Service) -> None:
+    """Run the sweep without grace: it leaves the blobs that rows name, all of them and no others."""
+    blobs = DirectoryBlobs(service.data / "blobs")
+    database = Database.open(f"sqlite:///{service.data / 'moorage.db'}")
+    try:
+        Sweeper(database, blobs, grace_ms=-1).sweep()
+        with database.read() as connection:
+            named = {
+                pack.push_id
+                for repository_id in rows.every_id(connection)
+                for pack in rows.live_packs(connection, repository_id)
+            }
+    finally:
+        database.close()
+    kept = [entry.key.rsplit("/", 1)[1] for entry in blobs.keys("r/")]
+    assert sorted(kept) == sorted(f"{name}.{suffix}" for name in named for suffix in ("pack", "idx"))
 
 
 STEPS_OF_A_REPACK = [step for step in crash_points.STEPS if step.startswith("repack")]
