@@ -79,7 +79,7 @@ def test_a_push_of_nonsense_moves_nothing(attacker: Attacker, body: bytes) -> No
     assert b"ok refs/heads/a\n" not in answer.body
 
 
-@pytest.mark.parametrize("count", [4_001, 20_001])
+@pytest.mark.parametrize("count", [20_001, 25_001])
 def test_a_push_of_too_many_refs_is_refused_as_a_whole(attacker: Attacker, count: int) -> None:
     lines = [command(ZERO, NEW, b"refs/heads/b%d" % at, first=at == 0) for at in range(count)]
     answer = attacker.push("target", *lines, b"0000")
