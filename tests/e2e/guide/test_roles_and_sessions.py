@@ -157,6 +157,21 @@ def test_a_credential_process_brings_a_roles_credentials(person: Person, service
     clone_and_push(person, cast.url)
 
 
+def test_a_credential_process_may_bring_a_token_as_large_as_awss(person: Person, service: Service) -> None:
+    cast = Cast(service)
+    credentials = cast.sts().assume_role(
+        RoleArn=cast.role_arn, RoleSessionName="nightly", MinimumSessionTokenSize=LONG
+    )["Credentials"]
+    assert len(credentials["SessionToken"]) >= LONG
+    brought = person.home / "brought.json"
+    brought.write_text(json.dumps({"Version": 1, **credentials}, default=str))
+    person.configure(cast.key)
+    with (person.home / ".aws" / "config").open("a") as file:
+        file.write(f"\n[profile build]\ncredential_process = cat {brought}\nregion = us-east-2\n")
+    person.use_the_guides_helper("--profile build")
+    clone_and_push(person, cast.url)
+
+
 @pytest.mark.parametrize("characters", [0, LONG], ids=["short", "long"])
 def test_a_session_token_with_mfa_opens_what_asks_for_mfa(
     person: Person, service: Service, characters: int
