@@ -195,7 +195,9 @@ def test_a_ref_that_moved_is_told_as_aws_tells_it(change: RefChange, expected: d
     assert event.resource_arn == f"arn:aws:codecommit:eu-west-1:{ACCOUNT}:demo"
 
 
-def test_events_wait_in_their_order_until_they_are_noted_as_sent(database: Database) -> None:
+def test_events_wait_in_the_order_they_were_written_in_until_they_are_noted_as_sent(
+    database: Database,
+) -> None:
     with database.write() as connection:
         connection.execute(
             tables.accounts.insert().values(
@@ -214,8 +216,8 @@ def test_events_wait_in_their_order_until_they_are_noted_as_sent(database: Datab
         outbox.append(connection, *events)
     with database.write() as connection:
         waiting = outbox.unsent(connection, limit=2)
-        assert [event.at_ms for event in waiting] == [1, 2]
+        assert [event.at_ms for event in waiting] == [3, 1]
         outbox.mark_sent(connection, [event.event_id for event in waiting])
-        assert [event.at_ms for event in outbox.unsent(connection)] == [3]
+        assert [event.at_ms for event in outbox.unsent(connection)] == [2]
         assert outbox.prune(connection, before_ms=10) == 2
-        assert [event.at_ms for event in outbox.unsent(connection)] == [3]
+        assert [event.at_ms for event in outbox.unsent(connection)] == [2]

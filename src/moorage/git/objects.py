@@ -67,6 +67,22 @@ def read_commit(repository: Path, object_id: ObjectId) -> CommitInfo | None:
     return parse_commit(object_id, content)
 
 
+def peel_to_commit(repository: Path, object_id: ObjectId) -> ObjectId | None:
+    """Return the commit that an id comes to when annotated tags are followed, or None where to none."""
+    opened = _open(repository)
+    if _header(opened, object_id) is None:
+        return None
+    try:
+        return ObjectId(str(opened[object_id].peel(pygit2.Commit).id))
+    except (pygit2.GitError, KeyError, ValueError):  # a tree, a blob, or a tag of one
+        return None
+
+
+def open_bare(repository: Path) -> pygit2.Repository:
+    """Open a bare repository for reading in process."""
+    return _open(repository)
+
+
 def _open(repository: Path) -> pygit2.Repository:
     return pygit2.Repository(str(repository), pygit2.enums.RepositoryOpenFlag.BARE)
 

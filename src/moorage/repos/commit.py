@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
@@ -42,6 +42,10 @@ class PacksRetired(Exception):
     """A pack that this push's objects lean on was replaced meanwhile; nothing was written."""
 
 
+# More that becomes true in the transaction: given its connection, the locked row as it was, and SQL time.
+Also = Callable[[Connection, RepositoryRow, int], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One try to move refs, its pack (if it brings one) durable in the blob store."""
@@ -55,6 +59,9 @@ class Attempt:
     sealed: SealedPack | None = None
     source: str = "push"
     signature_hash: str | None = None  # of the Git password whose grace this push uses up
+    sets_default: bool = True
+    also: Also | None = None
+    event_detail: Mapping[str, str] = field(default_factory=dict)
 
 
 def commit(database: Database, attempt: Attempt, *, sweep_grace_ms: int = SWEEP_GRACE_MS) -> int:
@@ -130,8 +137,8 @@ def _write(
     connection: Connection, attempt: Attempt, row: RepositoryRow, generation: int, now_ms: int
 ) -> None:
     values: dict[str, object] = {"generation": generation}
-    # With git's first push the repository gets a default branch; CreateBranch never sets one.
-    if row.default_branch is None and attempt.source == "push":
+    # With its first commit the repository gets a default branch; CreateBranch never sets one.
+    if row.default_branch is None and attempt.sets_default:
         values["default_branch"] = first_default(attempt.changes)
     rows.change(connection, row.repository_id, now_ms, **values)
     if attempt.sealed is not None:
@@ -147,8 +154,13 @@ def _write(
     )
     outbox.append(
         connection,
-        *(outbox.reference_change(attempt.caller, row, change, now_ms) for change in attempt.changes),
+        *(
+            outbox.reference_change(attempt.caller, row, change, now_ms, attempt.event_detail)
+            for change in attempt.changes
+        ),
     )
+    if attempt.also is not None:
+        attempt.also(connection, row, now_ms)
     if attempt.signature_hash is not None:
         grace.consume(connection, attempt.signature_hash, row.repository_id)
     references = [{"ref": change.name.decode(), "commit": change.new} for change in attempt.changes]

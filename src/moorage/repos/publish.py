@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,7 +23,7 @@ from moorage.core.principal import Caller
 from moorage.core.room import room_for
 from moorage.git.cancellation import Cancellation, Cancelled
 from moorage.repos import sealed_packs
-from moorage.repos.commit import SWEEP_GRACE_MS, Attempt, PacksRetired, RefsMoved, commit
+from moorage.repos.commit import SWEEP_GRACE_MS, Also, Attempt, PacksRetired, RefsMoved, commit
 from moorage.repos.opened import Opener, OpenRepository
 from moorage.repos.push_rules import ATOMIC
 from moorage.storage import repositories as rows
@@ -60,6 +60,13 @@ class Proposal:
     # The objects that are new, and the quarantine that holds them; None when there are none.
     received: Received | None = None
     quarantine: Quarantine | None = None
+    # Whether an empty repository gets its default branch by this.
+    sets_default: bool = True
+    # What must become true in the same transaction, as a pull request's end by its merge. It is called
+    # with the repository's row locked and the refs moved; a Fault of it leaves all as it was.
+    also: Also | None = None
+    # More members for the event of each ref: what was merged, and how.
+    event_detail: Mapping[str, str] = field(default_factory=dict)
     # Looked at until the commit begins; what is committed is committed, whoever still listens.
     cancellation: Cancellation = field(default_factory=Cancellation)
 
@@ -96,13 +103,17 @@ class Publisher:
         action: str,
         old: ObjectId | None,
         new: ObjectId | None,
+        sets_default: bool = False,
+        also: Also | None = None,
     ) -> str | None:
         """Move one ref to an object that the repository has; return the reason when it did not move.
 
-        `old` None makes the ref, `new` None deletes it.
+        `old` None makes the ref, `new` None deletes it. `also` is as in a Proposal.
         """
         change = RefChange(name.encode(), old or ZERO_ID, new or ZERO_ID)
-        proposal = Proposal(caller, action, (change,), self.started(), source="api")
+        proposal = Proposal(
+            caller, action, (change,), self.started(), source="api", sets_default=sets_default, also=also
+        )
         return self.publish(opened, proposal).get(change.name)
 
     def publish(self, opened: OpenRepository, proposal: Proposal) -> dict[bytes, str]:
@@ -148,6 +159,9 @@ class Publisher:
             sealed,
             proposal.source,
             proposal.signature_hash,
+            proposal.sets_default,
+            proposal.also,
+            proposal.event_detail,
         )
         try:
             proposal.cancellation.check()

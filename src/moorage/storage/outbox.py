@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -42,8 +44,8 @@ def append(connection: Connection, *events: OutboxEvent) -> None:
 
 def unsent(connection: Connection, limit: int = 100) -> list[OutboxEvent]:
     """Return the oldest events that nobody has been told of."""
-    columns = [column for column in _OUTBOX.c if column.name != "sent"]
-    waiting = select(*columns).where(_OUTBOX.c.sent.is_(False)).order_by(_OUTBOX.c.at_ms, _OUTBOX.c.event_id)
+    columns = [column for column in _OUTBOX.c if column.name not in {"position", "sent"}]
+    waiting = select(*columns).where(_OUTBOX.c.sent.is_(False)).order_by(_OUTBOX.c.position)
     return [OutboxEvent(**row) for row in connection.execute(waiting.limit(limit)).mappings()]
 
 
@@ -58,13 +60,35 @@ def prune(connection: Connection, before_ms: int) -> int:
     return connection.execute(old).rowcount
 
 
-def reference_change(caller: Caller, row: RepositoryRow, change: RefChange, at_ms: int) -> OutboxEvent:
+def event(
+    caller: Caller, row: RepositoryRow, detail_type: str, detail: Mapping[str, object], at_ms: int
+) -> OutboxEvent:
+    """Describe an event of a repository. `callerUserArn` is added to the detail.
+
+    Append it while holding the repository's row (`repositories.lock`), so that events are in order.
+    """
+    return OutboxEvent(
+        account_id=row.account_id,
+        region=row.region,
+        detail_type=detail_type,
+        resource_arn=row.arn,
+        detail=json.dumps({"callerUserArn": caller.principal.arn, **detail}, separators=(",", ":")),
+        at_ms=at_ms,
+    )
+
+
+def reference_change(
+    caller: Caller,
+    row: RepositoryRow,
+    change: RefChange,
+    at_ms: int,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> OutboxEvent:
     """Describe one movement of a ref, as AWS's event says it (service.md section 8)."""
     name = change.name.decode(errors="replace")
     kind, short = _kind_of(name)
     detail: dict[str, Any] = {
         "event": _event_of(change),
-        "callerUserArn": caller.principal.arn,
         "repositoryName": row.name,
         "repositoryId": row.repository_id,
         "referenceType": kind,
@@ -75,14 +99,7 @@ def reference_change(caller: Caller, row: RepositoryRow, change: RefChange, at_m
         detail["commitId"] = change.new
     if change.old != ZERO_ID:
         detail["oldCommitId"] = change.old
-    return OutboxEvent(
-        account_id=row.account_id,
-        region=row.region,
-        detail_type=REPOSITORY_STATE_CHANGE,
-        resource_arn=row.arn,
-        detail=json.dumps(detail, separators=(",", ":")),
-        at_ms=at_ms,
-    )
+    return event(caller, row, REPOSITORY_STATE_CHANGE, {**detail, **more}, at_ms)
 
 
 def _event_of(change: RefChange) -> str:

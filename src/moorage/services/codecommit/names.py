@@ -38,7 +38,7 @@ def repository(name: str) -> str:
     if not _REPOSITORY_NAME.fullmatch(name) or name.endswith(".git") or name in {".", ".."}:
         raise Fault(
             "InvalidRepositoryNameException",
-            f"{_shown(name)} is not a valid repository name: 1 to 100 letters, digits, periods, underscores"
+            f"{shown(name)} is not a valid repository name: 1 to 100 letters, digits, periods, underscores"
             " and hyphens, not ending in .git",
         )
     return name
@@ -51,7 +51,7 @@ def branch(name: str) -> RefName:
         Fault: InvalidBranchNameException.
     """
     if fault := ref_names.branch_name_fault(name):
-        raise Fault("InvalidBranchNameException", f"{_shown(name)} is not a valid branch name: {fault}")
+        raise Fault("InvalidBranchNameException", f"{shown(name)} is not a valid branch name: {fault}")
     return RefName(f"refs/heads/{name}")
 
 
@@ -62,7 +62,7 @@ def commit(object_id: str) -> ObjectId:
         Fault: InvalidCommitIdException.
     """
     if not _COMMIT_ID.fullmatch(object_id):
-        raise Fault("InvalidCommitIdException", f"{_shown(object_id)} is not a full commit ID")
+        raise Fault("InvalidCommitIdException", f"{shown(object_id)} is not a full commit ID")
     return ObjectId(object_id.lower())
 
 
@@ -72,7 +72,7 @@ def description(text: str) -> str | None:
     Raises:
         Fault: InvalidRepositoryDescriptionException.
     """
-    if len(text) > DESCRIPTION_LIMIT or not _is_storable(text):
+    if len(text) > DESCRIPTION_LIMIT or not is_storable(text):
         raise Fault(
             "InvalidRepositoryDescriptionException",
             f"A description has at most {DESCRIPTION_LIMIT} characters, none of them U+0000",
@@ -92,7 +92,7 @@ def tags(given: Mapping[str, str]) -> dict[str, str]:
         if not _is_tag_key(key) or len(value) > TAG_VALUE_LIMIT or not _has_tag_characters(value):
             raise Fault(
                 "InvalidTagsMapException",
-                f"The tag {_shown(key)} is not valid: a key has 1 to {TAG_KEY_LIMIT} and a value at most"
+                f"The tag {shown(key)} is not valid: a key has 1 to {TAG_KEY_LIMIT} and a value at most"
                 f" {TAG_VALUE_LIMIT} letters, digits, spaces and {' '.join(sorted(_TAG_PUNCTUATION))}",
             )
     return dict(given)
@@ -111,7 +111,7 @@ def tag_keys(given: list[str]) -> list[str]:
     _require_few(set(given))
     for key in given:
         if not _is_tag_key(key):
-            raise Fault("InvalidTagKeysListException", f"{_shown(key)} is not a valid tag key")
+            raise Fault("InvalidTagKeysListException", f"{shown(key)} is not a valid tag key")
     return given
 
 
@@ -120,7 +120,7 @@ def _require_no_system_tag(keys: Iterable[str]) -> None:
         if key.lower().startswith(SYSTEM_TAG_PREFIX):
             raise Fault(
                 "InvalidSystemTagUsageException",
-                f"The tag key {_shown(key)} begins with aws:, which is AWS's own",
+                f"The tag key {shown(key)} begins with aws:, which is AWS's own",
             )
 
 
@@ -139,12 +139,12 @@ def _has_tag_characters(text: str) -> bool:
     )
 
 
-def _is_storable(text: str) -> bool:
+def is_storable(text: str) -> bool:
     """Tell whether every database can hold the text: JSON can spell what UTF-8 and PostgreSQL cannot."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Return what the caller sent, as a message may repeat it: short, and valid text."""
-    shown = text if len(text) <= 100 else f"{text[:100]}…"
-    return shown.encode("utf-8", "replace").decode()
+    short = text if len(text) <= 100 else f"{text[:100]}…"
+    return short.encode("utf-8", "replace").decode()

@@ -1,0 +1,40 @@
+"""From a commit specifier of a request to a commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moorage.core.faults import Fault
+from moorage.repos import revisions
+from moorage.services.codecommit import names
+
+if TYPE_CHECKING:
+    from moorage.core.names import ObjectId
+    from moorage.repos.opened import OpenRepository
+
+
+def form(specifier: str) -> str:
+    """Return a specifier that some commit may have.
+
+    Raises:
+        Fault: InvalidCommitException.
+    """
+    if not specifier or "\0" in specifier or not names.is_storable(specifier):
+        raise Fault("InvalidCommitException", "A commit is named by branch, tag, HEAD or full commit ID")
+    return specifier
+
+
+def required(opened: OpenRepository, specifier: str) -> ObjectId:
+    """Return the commit that a specifier names.
+
+    Raises:
+        Fault: CommitDoesNotExistException.
+    """
+    found = revisions.resolve(opened, specifier)
+    if found is None:
+        raise Fault(
+            "CommitDoesNotExistException",
+            f"No commit of {opened.row.name} is named {names.shown(specifier)}; a commit is named by branch,"
+            " tag, HEAD or full commit ID",
+        )
+    return found
