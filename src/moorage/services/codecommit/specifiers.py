@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moorage.core.faults import Fault
+from moorage.git import ref_names
 from moorage.repos import revisions
 from moorage.services.codecommit import names
 
@@ -14,13 +15,18 @@ if TYPE_CHECKING:
 
 
 def form(specifier: str) -> str:
-    """Return a specifier that some commit may have.
+    """Return a specifier that some commit may have: a full commit id, HEAD, or the name of a ref.
 
     Raises:
         Fault: InvalidCommitException.
     """
-    if not specifier or "\0" in specifier or not names.is_storable(specifier):
-        raise Fault("InvalidCommitException", "A commit is named by branch, tag, HEAD or full commit ID")
+    full = specifier if specifier.startswith("refs/") else f"{ref_names.TAGS}{specifier}"
+    if fault := ref_names.ref_name_fault(full):
+        raise Fault(
+            "InvalidCommitException",
+            f"{names.shown(specifier)} names no commit: {fault}; a commit is named by branch, tag, HEAD or full"
+            " commit ID",
+        )
     return specifier
 
 
