@@ -6,11 +6,12 @@ import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from botocore import xform_name
 
-from codecommit_at_hand import Keys, Service, allow, deny, fresh
+from codecommit_at_hand import Keys, Service, allow, deny, fresh, git
 
 Request = dict[str, Any]
 
@@ -20,6 +21,9 @@ NO_COMMENT = ":".join(["00000000-0000-4000-8000-000000000001"] * 2)
 NO_REVISION = "0" * 63 + "1"
 NO_PULL_REQUEST = "999999999"
 NOT_THERE = "not-there"
+
+TAG, MODULE, BIG = "tagged", "module", "big.bin"
+API_FILE_BYTES = 6 << 20
 
 SHARED = "".join(f"line {number}\n" for number in range(1, 31))
 RULE = json.dumps(
@@ -49,18 +53,22 @@ class PullRequest:
     destination_commit: str
 
 
-@dataclass
+@dataclass(eq=False)
 class World:
-    """One account's repository, as tests of every operation need it. Everything in it is made by the API."""
+    """One account's repository, as tests of every operation need it.
+
+    What no operation can make (a tag, a submodule, a file beyond the API's limit) stock git pushed.
+    """
 
     service: Service
+    folder: Path
     name: str = field(init=False)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
         self.name = self.service.repository()
         self.root: Any = self.service.codecommit(check=False)
-        self.first = self._commit("main", {"shared.txt": SHARED, "folder/a.txt": "a\n", "b.txt": "b\n"})
+        self.first = self._pushed()
         self.tip = self._commit("main", {"b.txt": "b\nmore\n"}, parent=self.first)
         self.keyless: Keys = self.service.user(allow("codecommit:*"), deny("kms:*"))
         self.second: Keys = self.service.user(allow("codecommit:*"))
@@ -78,6 +86,22 @@ class World:
         """Send a request as it is, unchecked by the SDK."""
         client: Any = self.service.codecommit(keys=keys, check=False)
         return getattr(client, xform_name(operation))(**request)
+
+    def _pushed(self) -> str:
+        """Push the first commit of main, and a tag; return the commit's id."""
+        self.folder.mkdir(parents=True)
+        git(self.folder, "init", "--quiet", "--initial-branch=main")
+        for path, text in {"shared.txt": SHARED, "folder/a.txt": "a\n", "b.txt": "b\n"}.items():
+            (self.folder / path).parent.mkdir(exist_ok=True)
+            (self.folder / path).write_text(text)
+        (self.folder / BIG).write_bytes(b"\0" * (API_FILE_BYTES + 1))
+        git(self.folder, "add", ".")
+        git(self.folder, "update-index", "--add", "--cacheinfo", f"160000,{NO_COMMIT},{MODULE}")
+        git(self.folder, "commit", "--quiet", "--message", "Begin")
+        git(self.folder, "tag", TAG)
+        self.service.git(self.folder, self.name, "push", "--quiet", "URL", "main", TAG)
+        self.big = git(self.folder, "rev-parse", f"HEAD:{BIG}")
+        return git(self.folder, "rev-parse", "HEAD")
 
     def _commit(self, branch: str, files: dict[str, str], parent: str | None = None) -> str:
         more = {"parentCommitId": parent} if parent else {}
@@ -178,7 +202,7 @@ def good(operation: str, world: World) -> Request:
 
 Build = Callable[[World], Request]
 
-TRIGGER = {
+TRIGGER: Request = {
     "name": "ring",
     "destinationArn": "arn:aws:sns:us-east-2:111122223333:topic",
     "branches": [],

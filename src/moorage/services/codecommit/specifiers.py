@@ -24,8 +24,7 @@ def form(specifier: str) -> str:
     if fault := ref_names.ref_name_fault(full):
         raise Fault(
             "InvalidCommitException",
-            f"{names.shown(specifier)} names no commit: {fault}; a commit is named by branch, tag, HEAD or full"
-            " commit ID",
+            f"{names.shown(specifier)} names no commit ({fault}): give a branch, a tag, HEAD or a full ID",
         )
     return specifier
 
