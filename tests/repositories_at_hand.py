@@ -106,7 +106,10 @@ class Desk:
         found = codecommit.find(operation)
         parsed = found.parse(json.dumps(request).encode())
         for target in found.targets(self.call, parsed):
-            self.call.gate.require(self.caller, found.action, target.arn, target.context)
+            if target.ask is not None:
+                target.ask(found.action)
+            else:
+                self.call.gate.require(self.caller, found.action, target.arn, target.context)
         return dict(found.handle(self.call, parsed) or {})
 
     def repository(self, name: str, **more: Any) -> dict[str, Any]:
