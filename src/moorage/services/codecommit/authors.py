@@ -1,62 +1,54 @@
-"""What a request says of a commit's author and message."""
+"""The form of what a request says of a commit's author, and of its message."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from moorage.core.faults import Fault
-from moorage.repos import authorship
-from moorage.services.codecommit import names
+from moorage.services.codecommit.names import is_storable
 
 if TYPE_CHECKING:
-    from moorage.git.new_objects import Signature
-    from moorage.services.call import Call
     from moorage.services.codecommit.targets import Request
 
-# Source: "Quotas in AWS CodeCommit". Of the two sizes that it has for a commit's message, the smaller.
+# Source: "Quotas in AWS CodeCommit" for names and addresses, the API's model for messages.
 NAME_LIMIT: Final = 1_024
 EMAIL_LIMIT: Final = 256
-MESSAGE_BYTES: Final = 6 << 20
+MESSAGE_BYTES_LIMIT: Final = 256 * 1024
+
+# A commit's header ends an address at `>`, and no address holds blanks or control characters.
+_EMAIL = re.compile(r"[^<>\s\x00-\x1f\x7f]*")
 
 
-def author_form(request: Request) -> None:
-    """Check name (`authorName` or `name`), `email` and `commitMessage`.
+def checked_author(request: Request) -> None:
+    """Check `authorName` or `name`, `email` and `commitMessage`; each may be absent or empty.
 
     Raises:
         Fault: NameLengthExceededException, InvalidEmailException or
             CommitMessageLengthExceededException.
     """
-    name = request.get("authorName", request.get("name", ""))
-    if len(name) > NAME_LIMIT or not names.is_storable(name):
-        raise Fault(
-            "NameLengthExceededException",
-            f"An author's name has at most {NAME_LIMIT:,} characters, none of them U+0000",
-        )
+    for member in ("authorName", "name"):
+        _require_name(request.get(member, ""))
     email = request.get("email", "")
-    if len(email) > EMAIL_LIMIT or not names.is_storable(email):
+    if len(email) > EMAIL_LIMIT or not _EMAIL.fullmatch(email) or not is_storable(email):
         raise Fault(
             "InvalidEmailException",
-            f"An e-mail address has at most {EMAIL_LIMIT} characters, none of them U+0000",
+            f"An email address has at most {EMAIL_LIMIT} characters, none of them a space, < or >",
         )
-    text = request.get("commitMessage", "")
-    if len(text) > MESSAGE_BYTES or not names.is_storable(text) or len(text.encode()) > MESSAGE_BYTES:
+    _require_message(request.get("commitMessage", ""))
+
+
+def _require_name(name: str) -> None:
+    if len(name) > NAME_LIMIT or not is_storable(name):
+        raise Fault(
+            "NameLengthExceededException",
+            f"An author's name has at most {NAME_LIMIT:,} characters, all of them Unicode's",
+        )
+
+
+def _require_message(message: str) -> None:
+    if not is_storable(message) or len(message.encode()) > MESSAGE_BYTES_LIMIT:
         raise Fault(
             "CommitMessageLengthExceededException",
-            f"A commit message has at most {MESSAGE_BYTES:,} bytes, none of them zero",
+            f"A commit message has at most {MESSAGE_BYTES_LIMIT // 1024} KB of UTF-8, without U+0000",
         )
-
-
-def author(call: Call, request: Request, *, default_name: str | None = None) -> Signature:
-    """Return who is to be the author; without a name it is `default_name`, else the caller's ARN."""
-    return authorship.signature(
-        request.get("authorName", request.get("name")),
-        request.get("email"),
-        call.caller.now,
-        default_name=default_name or call.caller.principal.arn,
-    )
-
-
-def message(request: Request) -> str:
-    """Return the commit message as it was sent; without one it is empty."""
-    text: str = request.get("commitMessage", "")
-    return text
