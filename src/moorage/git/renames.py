@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 import pygit2
 
 from moorage.core.names import ObjectId
-from moorage.git.text_merge import is_binary
+from moorage.git.text_merge import is_binary, lines_of
 from moorage.git.tree_changes import Item
 
 # Of the larger file's bytes, those in lines that both files have, in percent.
@@ -44,9 +45,14 @@ def find_renames(
     repository: pygit2.Repository,
     deleted: Mapping[bytes, Item],
     added: Mapping[bytes, Item],
+    relevant: AbstractSet[bytes],
     limits: RenameLimits,
 ) -> dict[bytes, bytes]:
-    """Return the new path by the old one."""
+    """Return the new path by the old one.
+
+    Only `relevant` old paths are looked for by likeness: those that the other side did not leave as
+    they were.
+    """
     old = {path: item for path, item in deleted.items() if item.object_id != _EMPTY_BLOB}
     new = {path: item for path, item in added.items() if item.object_id != _EMPTY_BLOB}
     renames: dict[bytes, bytes] = {}
@@ -55,8 +61,10 @@ def find_renames(
         del old[before], new[after]
     old = {path: item for path, item in old.items() if item.is_file}
     new = {path: item for path, item in new.items() if item.is_file}
+    same_name = [pair for pair in _same_name(old, new) if pair[0] in relevant]
+    old = {path: item for path, item in old.items() if path in relevant}
     if old and new and _within(repository, old, new, limits):
-        renames |= _alike(repository, old, new, limits.comparisons)
+        renames |= _alike(repository, old, new, same_name, limits.comparisons)
     return renames
 
 
@@ -93,14 +101,18 @@ def _within(
 
 
 def _alike(
-    repository: pygit2.Repository, old: dict[bytes, Item], new: dict[bytes, Item], limit: int
+    repository: pygit2.Repository,
+    old: dict[bytes, Item],
+    new: dict[bytes, Item],
+    same_name: Iterable[tuple[bytes, bytes]],
+    limit: int,
 ) -> dict[bytes, bytes]:
     files = {item.object_id: _file(repository, item.object_id) for item in (*old.values(), *new.values())}
     lengths = [[len(files[item.object_id].chunks) for item in side.values()] for side in (old, new)]
     if sum(min(one, other) for one in lengths[0] for other in lengths[1]) > limit:
         return {}
     found: dict[bytes, bytes] = {}
-    for before, after in _same_name(old, new):
+    for before, after in same_name:
         score = _score(files[old[before].object_id], files[new[after].object_id])
         if score >= _ALIKE_WITH_THE_SAME_NAME_PERCENT:
             found[before] = after
@@ -139,10 +151,9 @@ def _file(repository: pygit2.Repository, object_id: ObjectId) -> _File:
     if not is_binary(content):
         content = content.replace(b"\r\n", b"\n")
     chunks: Counter[bytes] = Counter()
-    for line in content.split(b"\n"):
-        ended = line + b"\n"
-        for at in range(0, len(ended), _LONGEST_CHUNK_BYTES):
-            chunk = ended[at : at + _LONGEST_CHUNK_BYTES]
+    for line in lines_of(content):
+        for at in range(0, len(line), _LONGEST_CHUNK_BYTES):
+            chunk = line[at : at + _LONGEST_CHUNK_BYTES]
             chunks[chunk] += len(chunk)
     return _File(repository.odb.read_header(object_id)[1], chunks)
 

@@ -95,7 +95,7 @@ def is_binary(content: bytes) -> bool:
 
 def merge_text(base: bytes, ours: bytes, theirs: bytes) -> TextMerge:
     """Compare and merge. Memory: some hundred bytes for each line that differs."""
-    lines = [_lines(content) for content in (base, ours, theirs)]
+    lines = [lines_of(content) for content in (base, ours, theirs)]
     edits = [(edit, Change.OURS) for edit in _edits(base, ours)]
     edits += [(edit, Change.THEIRS) for edit in _edits(base, theirs)]
     edits.sort(key=lambda each: each[0].base)
@@ -103,7 +103,8 @@ def merge_text(base: bytes, ours: bytes, theirs: bytes) -> TextMerge:
     return TextMerge(lines[0], lines[1], lines[2], list(_shifted(hunks)))
 
 
-def _lines(content: bytes) -> list[bytes]:
+def lines_of(content: bytes) -> list[bytes]:
+    """Split at line feeds alone, which stay with their lines."""
     *whole, rest = content.split(b"\n")
     lines = [line + b"\n" for line in whole]
     return [*lines, rest] if rest else lines

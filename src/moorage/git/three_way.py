@@ -159,14 +159,15 @@ class Merger:
         return forced
 
     def _renames_of(self, found: Changes, side: str) -> dict[bytes, bytes]:
-        deleted, added = {}, {}
+        deleted, added, relevant = {}, {}, set()
         for path, three in found.by_path.items():
             item: Item | None = getattr(three, side)
             if three.base is not None and item is None:
                 deleted[path] = three.base
+                relevant |= {path} if _may_be_renamed(three) else set()
             elif three.base is None and item is not None:
                 added[path] = item
-        return find_renames(self._repository, deleted, added, self._limits.renames)
+        return find_renames(self._repository, deleted, added, relevant, self._limits.renames)
 
 
 def _may_be_renamed(three: Three) -> bool:
@@ -185,16 +186,18 @@ def _followed(found: Changes, old: bytes, in_ours: bytes | None, in_theirs: byte
         return _followed_both(found, old, in_ours, in_theirs)
     new = in_ours or in_theirs or old
     there = found.by_path[new]
-    if new in found.mixed or old in found.mixed:
-        return set()
+    other = theirs if in_ours is not None else ours
+    # What became a link, or a file of one, is another thing that stays; the file itself was deleted.
+    stays = other is not None and base is not None and other.kind != base.kind
+    followed = None if stays else other
     if in_ours is not None and there.theirs is None:
-        found.by_path[new] = Three(base, there.ours, theirs)
+        found.by_path[new] = Three(base, there.ours, followed)
     elif in_theirs is not None and there.ours is None:
-        found.by_path[new] = Three(base, ours, there.theirs)
+        found.by_path[new] = Three(base, followed, there.theirs)
     else:
         return set()
-    found.by_path[old] = Three(base, None, None)
-    return {new} if None in found.by_path[new][1:] else set()
+    found.by_path[old] = Three(None, ours, theirs) if stays else Three(base, None, None)
+    return {new} if followed is None else set()
 
 
 def _followed_both(found: Changes, old: bytes, in_ours: bytes, in_theirs: bytes) -> set[bytes]:
@@ -228,11 +231,11 @@ def _part_files_from_folders(
     """Make a conflict of a file that would stand where a folder stands too."""
     paths = sorted(found.by_path) if found.mixed else []
     for path in found.mixed:
-        if path in disputed or settled.get(path) is None:
+        if not _stays(path, settled, disputed):
             continue
         if any(_stays(each, settled, disputed) for each in below(path, paths)):
-            three = found.by_path[path]
-            disputed[path] = Verdict(three, settled.pop(path), kind_conflict=True)
+            verdict = disputed.get(path) or Verdict(found.by_path[path], settled.pop(path))
+            disputed[path] = replace(verdict, kind_conflict=True)
 
 
 def below(folder: bytes, paths: list[bytes]) -> list[bytes]:

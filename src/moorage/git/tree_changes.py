@@ -110,7 +110,7 @@ def changes(
     """Compare three trees.
 
     Folders that only one side changed are told as one item, unless `whole` is set: then every file
-    in them is told. What both sides deleted is told file by file.
+    in them is told.
 
     Raises:
         Fault: MaximumItemsToCompareExceededException where more than `limit` entries differ.
@@ -146,8 +146,7 @@ def changes(
 def _as_one(three: Three) -> bool:
     """Whether one side's folder, or whatever it has instead of one, can be taken as it is."""
     has_tree = any(item is not None and item.is_tree for item in three)
-    both_deleted = three.ours is None and three.theirs is None
-    return has_tree and not three.disputed and not both_deleted
+    return has_tree and three.base in (three.ours, three.theirs)
 
 
 def _names(*sides: Mapping[bytes, Item]) -> list[bytes]:
