@@ -12,6 +12,7 @@ from moorage.core import crash_points
 from moorage.core.faults import Fault
 from moorage.core.names import ZERO_ID
 from moorage.core.principal import Caller
+from moorage.git.ref_names import RESERVED
 from moorage.repos.push_rules import DEFAULT_BRANCH, STALE
 from moorage.repos.repositories import does_not_exist
 from moorage.storage import audit, grace, outbox, ref_conflicts
@@ -157,6 +158,7 @@ def _write(
         *(
             outbox.reference_change(attempt.caller, row, change, now_ms, attempt.event_detail)
             for change in attempt.changes
+            if not change.name.startswith(RESERVED)  # nobody is told of moorage's own refs
         ),
     )
     if attempt.also is not None:
