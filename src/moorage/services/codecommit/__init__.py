@@ -1,6 +1,29 @@
 """AWS CodeCommit: importing the package registers its operations with `codecommit`."""
 
-from moorage.services.codecommit import branches, commits, encryption, repositories, tags
+from moorage.services.codecommit import (
+    branches,
+    commit_creation,
+    commits,
+    encryption,
+    files,
+    folders,
+    merge_conflicts,
+    merges,
+    repositories,
+    tags,
+)
 from moorage.services.codecommit.service import codecommit
 
-__all__ = ["branches", "codecommit", "commits", "encryption", "repositories", "tags"]
+__all__ = [
+    "branches",
+    "codecommit",
+    "commit_creation",
+    "commits",
+    "encryption",
+    "files",
+    "folders",
+    "merge_conflicts",
+    "merges",
+    "repositories",
+    "tags",
+]
