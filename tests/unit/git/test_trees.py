@@ -74,8 +74,21 @@ def test_a_folder_is_listed_in_order_with_names_as_they_are(
 
 @pytest.mark.parametrize(
     "name",
-    [".git", ".GIT", ".g\u200cit", "\ufeff.git", ".git ", ".git. .", ".git::$INDEX_ALLOCATION", "GIT~1"]
-    + ["a\\.git", ".git\\config", "..", ".", ""],
+    [
+        ".git",
+        ".GIT",
+        ".g\u200cit",
+        "\ufeff.git",
+        ".git ",
+        ".git. .",
+        ".git::$INDEX_ALLOCATION",
+        "GIT~1",
+        "a\\.git",
+        ".git\\config",
+        "..",
+        ".",
+        "",
+    ],
 )
 def test_a_name_of_gits_own_folder_is_refused(name: str) -> None:
     assert is_refused(name)
@@ -88,8 +101,15 @@ def test_names_that_only_look_like_it_are_taken(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "read"),
-    [(".gitmodules", True), (".GitAttributes", True), (".git\u200cmodules ", True), ("GITMOD~1", True)]
-    + [("a\\.gitmodules", True), (".gitignore", False), ("a~b", False)],
+    [
+        (".gitmodules", True),
+        (".GitAttributes", True),
+        (".git\u200cmodules ", True),
+        ("GITMOD~1", True),
+        ("a\\.gitmodules", True),
+        (".gitignore", False),
+        ("a~b", False),
+    ],
 )
 def test_names_that_git_reads_are_known(name: str, read: bool) -> None:
     assert is_read_by_git(name) is read

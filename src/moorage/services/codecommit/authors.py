@@ -6,9 +6,12 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from moorage.core.faults import Fault
+from moorage.repos import authorship
 from moorage.services.codecommit.names import is_storable
 
 if TYPE_CHECKING:
+    from moorage.git.new_objects import Signature
+    from moorage.services.call import Call
     from moorage.services.codecommit.targets import Request
 
 # Source: "Quotas in AWS CodeCommit" for names and addresses, the API's model for messages.
@@ -36,6 +39,12 @@ def checked_author(request: Request) -> None:
             f"An email address has at most {EMAIL_LIMIT} characters, none of them a space, < or >",
         )
     _require_message(request.get("commitMessage", ""))
+
+
+def author(call: Call, request: Request, *, default: str | None = None) -> Signature:
+    """Return whom a request names as author; `default` is as in `authorship.signature`."""
+    name = request.get("authorName", request.get("name"))
+    return authorship.signature(call.caller, name, request.get("email"), call.caller.now, default=default)
 
 
 def _require_name(name: str) -> None:

@@ -23,7 +23,7 @@ TAG_VALUE_LIMIT = 256
 _TAG_PUNCTUATION = frozenset("+-=._:/@")
 SYSTEM_TAG_PREFIX = "aws:"
 
-_COMMIT_ID = re.compile(r"[0-9a-fA-F]{40}")
+_OBJECT_ID = re.compile(r"[0-9a-fA-F]{40}")
 
 
 def repository(name: str) -> str:
@@ -61,8 +61,30 @@ def commit(object_id: str) -> ObjectId:
     Raises:
         Fault: InvalidCommitIdException.
     """
-    if not _COMMIT_ID.fullmatch(object_id):
+    if not _OBJECT_ID.fullmatch(object_id):
         raise Fault("InvalidCommitIdException", f"{shown(object_id)} is not a full commit ID")
+    return ObjectId(object_id.lower())
+
+
+def parent(object_id: str) -> ObjectId:
+    """Return the full id of a parent commit.
+
+    Raises:
+        Fault: InvalidParentCommitIdException.
+    """
+    if not _OBJECT_ID.fullmatch(object_id):
+        raise Fault("InvalidParentCommitIdException", f"{shown(object_id)} is not a full commit ID")
+    return ObjectId(object_id.lower())
+
+
+def blob(object_id: str) -> ObjectId:
+    """Return the full id of a blob.
+
+    Raises:
+        Fault: InvalidBlobIdException.
+    """
+    if not _OBJECT_ID.fullmatch(object_id):
+        raise Fault("InvalidBlobIdException", f"{shown(object_id)} is not a full blob ID")
     return ObjectId(object_id.lower())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from moorage.core.faults import Fault
 from moorage.git import ref_names
@@ -12,6 +12,9 @@ from moorage.services.codecommit import names
 if TYPE_CHECKING:
     from moorage.core.names import ObjectId
     from moorage.repos.opened import OpenRepository
+
+# What a request without a specifier means.
+HEAD: Final = "HEAD"
 
 
 def form(specifier: str) -> str:
