@@ -57,6 +57,8 @@ SENSIBLE: Mapping[str, Any] = {
     "oldName": "demo",
     "pullRequestId": "1",
     "repositoryName": "demo",
+    "parentCommitId": "a" * 40,
+    "putFiles": [{"filePath": "x", "fileContent": "eA=="}],
     "repositoryNames": ["demo"],
     "resourceArn": DEMO,
     "revisionId": "b" * 64,
