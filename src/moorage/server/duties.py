@@ -11,7 +11,7 @@ from moorage.keys import rotations
 from moorage.repos.maintenance import Maintenance
 from moorage.repos.sweep import Sweeper
 from moorage.server.background import Job
-from moorage.storage import leases, repositories
+from moorage.storage import leases, repositories, request_tokens
 
 if TYPE_CHECKING:
     from moorage.crypto.root_key import RootKey
@@ -23,6 +23,7 @@ SWEEP_SECONDS = 900.0
 TIDY_SECONDS = 1800.0
 # Rotations and deletions of keys are due on a day; this is how late they may be.
 KEYS_SECONDS = 300.0
+REQUEST_TOKENS_SECONDS = 600.0
 # How long an idle worker may go on knowing a root key that was dropped.
 ROOT_KEY_SECONDS = 10.0
 SWEEP_LEASE_MS = 600_000
@@ -55,6 +56,12 @@ def jobs(stores: Stores, root_key: RootKey, node: str) -> list[Job]:
     def keys() -> None:
         rotations.run_due(database, root_key)
 
+    def forget_request_tokens() -> None:
+        pruned = True
+        while pruned:  # a thousand at a time: writers go in between
+            with database.write(durable=False) as connection:
+                pruned = request_tokens.prune(connection, database.now_ms(connection)) > 0
+
     def sweep() -> None:
         with database.write() as connection:
             lease = leases.acquire(
@@ -79,5 +86,6 @@ def jobs(stores: Stores, root_key: RootKey, node: str) -> list[Job]:
         Job("sweep", SWEEP_SECONDS, sweep),
         Job("tidy", TIDY_SECONDS, tidy),
         Job("keys", KEYS_SECONDS, keys),
+        Job("request tokens", REQUEST_TOKENS_SECONDS, forget_request_tokens),
         Job("root key", ROOT_KEY_SECONDS, root_key.refresh),
     ]
