@@ -90,7 +90,9 @@ def _edited(chance: random.Random, start: Files) -> Files:
 
 def _edit(chance: random.Random, files: Files) -> None:
     path = chance.choice(sorted(files)) if files else None
-    kind = chance.choice(("text", "text", "text", "mode", "rename", "delete", "add", "link", "binary", "folder"))
+    kind = chance.choice(
+        ("text", "text", "text", "mode", "rename", "delete", "add", "link", "binary", "folder")
+    )
     if path is None or kind == "add":
         _put(files, _path(chance), (NORMAL, _content(chance)))
         return

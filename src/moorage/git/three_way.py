@@ -123,7 +123,7 @@ class Merger:
     def _of_both(self, three: Three, ours: Item, theirs: Item) -> Verdict:
         base = three.base
         if ours.kind != theirs.kind:
-            return Verdict(three, ours, kind_conflict=True, content_conflict=True)
+            return Verdict(three, ours, kind_conflict=True)
         common = base if base is not None and base.kind == ours.kind else None
         mode = _merged_mode(common, ours, theirs)
         object_id = _merged_id(common, ours, theirs)

@@ -98,7 +98,7 @@ class View:
         if not self._by_file or ours is None or theirs is None:
             return verdict.content_conflict, verdict.mode_conflict, verdict.kind_conflict
         return (
-            verdict.content_conflict or ours.object_id != theirs.object_id,
+            verdict.content_conflict or (ours.kind == theirs.kind and ours.object_id != theirs.object_id),
             verdict.mode_conflict or (ours.kind == theirs.kind and ours.mode != theirs.mode),
             verdict.kind_conflict,
         )
