@@ -1,0 +1,1 @@
+"""Pull requests: their life, what happens to them when branches move, and what others are told."""
