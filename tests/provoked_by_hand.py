@@ -46,6 +46,9 @@ def wrong(operation: str, error: str, **more: Any) -> None:
 
 # --- files and commits ------------------------------------------------------------------------
 
+# Two of them are more than a commit takes, and less than a request.
+HALF = 3_700_000
+
 FILE = {"filePath": "new.txt", "fileContent": b"new\n"}
 
 for operation in ("CreateCommit", "DeleteFile", "PutFile"):
@@ -63,7 +66,7 @@ for operation in ("CreateCommit", "DeleteFile", "PutFile"):
 COMMITS: dict[str, dict[str, Any]] = {
     "FileEntryRequired": {"putFiles": []},
     "MaximumFileEntriesExceeded": {"putFiles": [{**FILE, "filePath": f"f{n}"} for n in range(101)]},
-    "PutFileEntryConflict": {"putFiles": [{**FILE, "sourceFile": {"filePath": "b.txt"}}]},
+    "PutFileEntryConflict": {"putFiles": [FILE, {**FILE, "filePath": "new.txt/below"}]},
     "SourceFileOrContentRequired": {"putFiles": [{"filePath": "new.txt"}]},
     "FileContentAndSourceFileSpecified": {"putFiles": [{**FILE, "sourceFile": {"filePath": "b.txt"}}]},
     "PathRequired": {"deleteFiles": [{}]},
@@ -72,7 +75,7 @@ COMMITS: dict[str, dict[str, Any]] = {
     "FileDoesNotExist": {"putFiles": [], "deleteFiles": [{"filePath": "none.txt"}]},
     "FileContentSizeLimitExceeded": {"putFiles": [{**FILE, "fileContent": b"f" * (6 * MEGABYTE + 1)}]},
     "FolderContentSizeLimitExceeded": {
-        "putFiles": [{"filePath": f"f{n}", "fileContent": bytes([65 + n]) * (4 * MEGABYTE)} for n in range(2)]
+        "putFiles": [{"filePath": f"f{n}", "fileContent": bytes([65 + n]) * HALF} for n in range(2)]
     },
     "RestrictedSourceFile": {
         "putFiles": [{"filePath": "new.txt", "sourceFile": {"filePath": "folder/.gitkeep"}}]
@@ -150,7 +153,7 @@ OURS = {"filePath": "shared.txt", "replacementType": "KEEP_DESTINATION"}
 NEW = {"filePath": "shared.txt", "replacementType": "USE_NEW_CONTENT"}
 RESOLUTIONS: dict[str, dict[str, Any]] = {
     "MaximumConflictResolutionEntriesExceeded": {
-        "replaceContents": [{**OURS, "filePath": f"f{n}"} for n in range(101)]
+        "replaceContents": [{**OURS, "filePath": f"f{n}"} for n in range(1_001)]
     },
     "MultipleConflictResolutionEntries": {"replaceContents": [OURS, OURS]},
     "ReplacementTypeRequired": {"replaceContents": [{"filePath": "shared.txt"}]},
@@ -192,7 +195,7 @@ for operation in RESOLVING:
             "conflictResolutionStrategy": "AUTOMERGE",
             "conflictResolution": {
                 "replaceContents": [
-                    {**NEW, "filePath": name, "content": bytes([65 + n]) * (4 * MEGABYTE)}
+                    {**NEW, "filePath": name, "content": bytes([65 + n]) * HALF}
                     for n, name in enumerate(("shared.txt", "b.txt"))
                 ]
             },
