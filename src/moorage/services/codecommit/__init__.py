@@ -11,6 +11,7 @@ from moorage.services.codecommit import (
     merges,
     repositories,
     tags,
+    triggers,
 )
 from moorage.services.codecommit.service import codecommit
 
@@ -26,4 +27,5 @@ __all__ = [
     "merges",
     "repositories",
     "tags",
+    "triggers",
 ]
