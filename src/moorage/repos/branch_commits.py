@@ -101,7 +101,7 @@ def _begins(opened: OpenRepository, asked: CommitAsked) -> bool:
     tip = opened.snapshot.ref(asked.branch.encode())
     if tip is None:
         _require_no_tag(opened, asked.branch)
-        if opened.row.default_branch is not None:
+        if opened.row.default_branch is not None or not asked.edits.puts:
             raise _no_branch(asked.branch)
     if asked.parent == tip:
         return tip is None
