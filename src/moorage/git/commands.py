@@ -33,6 +33,7 @@ _SERVING = Limits(
     cpu_seconds=600, wall_seconds=_HOUR, file_bytes=64 * MEGABYTE
 )  # as long as the slowest client we bear
 _PACKING = Limits(cpu_seconds=1800, wall_seconds=_HOUR, file_bytes=_LARGEST_FILE)
+_ANSWERING = Limits(cpu_seconds=20, wall_seconds=60)  # while a caller of the API waits
 _UPKEEP = Limits(cpu_seconds=4 * 3600, wall_seconds=4 * _HOUR, file_bytes=_LARGEST_FILE)
 
 
@@ -73,6 +74,18 @@ TABLE: Final = {
         ("rev-list",),
         frozenset({"--objects", "--quiet", "--stdin", "--count", "--max-count", "--topo-order", "--parents"}),
         end_of_options=True,
+    ),
+    # A page of a file's history, and a comparison of two blobs; see mechanisms/differences-and-history.md.
+    "file-history": Command(
+        ("rev-list", "--parents", "--topo-order"),
+        frozenset({"--max-count"}),
+        end_of_options=True,
+        limits=_ANSWERING,
+    ),
+    "diff": Command(
+        ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--text"),
+        frozenset({"--unified", "--ignore-all-space"}),
+        limits=_ANSWERING,
     ),
     "index-pack": Command(
         ("index-pack", "--stdin", "--fix-thin"),
@@ -193,18 +206,22 @@ def spawn(
 def lines(
     name: str,
     *options: str,
+    operands: Sequence[str] = (),
     at: Place | Path,
-    limits: Limits,
-    allocation_bytes: int,
+    limits: Limits | None = None,
+    allocation_bytes: int = MIN_ALLOCATION_BYTES,
     cancellation: Cancellation | None = None,
 ) -> Iterator[bytes]:
     """Run a command without input and yield its output line by line, whatever its size.
 
     Raises ChildFailed at the end where the command failed, Cancelled where its client left.
     """
+    limits = limits or TABLE[name].limits
     cancellation = cancellation or Cancellation()
     with (
-        spawn(name, *options, at=at, limits=limits, allocation_bytes=allocation_bytes) as child,
+        spawn(
+            name, *options, operands=operands, at=at, limits=limits, allocation_bytes=allocation_bytes
+        ) as child,
         cancellation.ending(child),
     ):
         assert child.stdin is not None

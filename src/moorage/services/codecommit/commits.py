@@ -70,10 +70,11 @@ def _found(repository: OpenRepository, commit_id: ObjectId) -> dict[str, Any]:
     found = repository.commit(commit_id)
     if found is None:
         raise Fault("CommitIdDoesNotExistException", f"Commit {commit_id} does not exist")
-    return _shown(found)
+    return shown(found)
 
 
-def _shown(commit: CommitInfo) -> dict[str, Any]:
+def shown(commit: CommitInfo) -> dict[str, Any]:
+    """Show a commit as answers hold it."""
     return {
         "commitId": commit.commit_id,
         "treeId": commit.tree_id,

@@ -1,0 +1,169 @@
+"""Which files differ between two trees, in the order and with the modes of `git diff-tree -r`.
+
+Folders that are the same on both sides are never read, and nothing is kept but the way to where the
+walk is: a page of a difference of millions of files costs what is on the page. A walk can start after
+any path, and then reads only the folders on the way to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+import pygit2
+
+from moorage.core.names import ObjectId
+from moorage.git import trees
+
+_ENTRY: Final = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+_KIND_BITS: Final = 0o170000
+_REGULAR: Final = 0o100000
+
+
+class Item(NamedTuple):
+    """What is at a path: a mode as Git writes it today, and the id of a blob, tree or commit."""
+
+    mode: int
+    object_id: ObjectId
+
+    @property
+    def is_tree(self) -> bool:
+        return self.mode == trees.FOLDER
+
+
+class Difference(NamedTuple):
+    """One file that differs. None: it is not there on that side."""
+
+    path: bytes
+    before: Item | None
+    after: Item | None
+
+    @property
+    def change(self) -> Literal["A", "M", "D"]:
+        if self.before is None:
+            return "A"
+        return "D" if self.after is None else "M"
+
+
+class _Pair(NamedTuple):
+    before: Item | None
+    after: Item | None
+
+
+@dataclass(slots=True)
+class _Folder:
+    """A pair of folders on the way of the walk, and what is still to be done in it."""
+
+    path: bytes
+    key: tuple[ObjectId | None, ObjectId | None]
+    left: Iterator[tuple[bytes, _Pair]]
+    whole: bool  # it is walked from its first entry
+    found: bool = field(default=False)
+
+
+def differences(
+    repository: pygit2.Repository,
+    before: Item | None,
+    after: Item | None,
+    *,
+    start_after: bytes | None = None,
+) -> Iterator[Difference]:
+    """Yield what differs between two items, ordered by path, after the path `start_after` if given.
+
+    The items are trees, or single files, whose path is then empty. None is like an empty tree.
+    """
+    if before == after:
+        return
+    if any(item is not None and not item.is_tree for item in (before, after)) and start_after is None:
+        yield Difference(b"", _leaf(before), _leaf(after))
+    walk = _Walk(repository, start_after or b"")
+    yield from walk.below(_tree_id(before), _tree_id(after))
+
+
+class _Walk:
+    def __init__(self, repository: pygit2.Repository, start_after: bytes) -> None:
+        self._odb = repository.odb
+        self._start_after = start_after
+        # Empty folders, in themselves harmless, can be nested so that no walk would come to an end.
+        self._barren: set[tuple[ObjectId | None, ObjectId | None]] = set()
+
+    def below(self, before: ObjectId | None, after: ObjectId | None) -> Iterator[Difference]:
+        # By hand, for folders may be nested deeper than Python's calls.
+        way = [self._folder(b"", before, after)]
+        while way:
+            here = way[-1]
+            name, pair = next(here.left, (None, None))
+            if name is None or pair is None:
+                way.pop()
+                if here.found and way:
+                    way[-1].found = True
+                elif here.whole and not here.found:
+                    self._barren.add(here.key)
+                continue
+            path = here.path + name
+            if name.endswith(b"/"):
+                key = _tree_id(pair.before), _tree_id(pair.after)
+                if key not in self._barren:
+                    way.append(self._folder(path, *key))
+            else:
+                here.found = True
+                yield Difference(path, pair.before, pair.after)
+
+    def _folder(self, path: bytes, before: ObjectId | None, after: ObjectId | None) -> _Folder:
+        pairs = sorted(self._pairs(before, after).items())
+        start = self._start_after
+        if not start.startswith(path):
+            return _Folder(path, (before, after), iter(pairs), whole=True)
+        rest = start[len(path) :]
+        left = [
+            (name, pair)
+            for name, pair in pairs
+            if name > rest or (name.endswith(b"/") and rest.startswith(name))
+        ]
+        return _Folder(path, (before, after), iter(left), whole=not rest)
+
+    def _pairs(self, before: ObjectId | None, after: ObjectId | None) -> dict[bytes, _Pair]:
+        """Return what differs directly in two folders, by name; names of folders end with a slash."""
+        old, new = self._entries(before), self._entries(after)
+        befores = dict(_item(entry) for entry in old if entry not in new)
+        afters = dict(_item(entry) for entry in new if entry not in old)
+        found = {}
+        for name in befores.keys() | afters.keys():
+            pair = _Pair(befores.get(name), afters.get(name))
+            if pair.before != pair.after:  # a mode may be written in two ways
+                found[name] = pair
+        return found
+
+    def _entries(self, tree: ObjectId | None) -> dict[tuple[bytes, bytes, bytes], None]:
+        if tree is None:
+            return {}
+        _, content = self._odb.read(tree)
+        return dict.fromkeys(_ENTRY.findall(content))
+
+
+def item(entry: trees.Entry | None) -> Item | None:
+    """Return an entry as this module takes it."""
+    return Item(entry.mode, entry.object_id) if entry is not None else None
+
+
+def _item(entry: tuple[bytes, bytes, bytes]) -> tuple[bytes, Item]:
+    mode = int(entry[0], 8)
+    kind = mode & _KIND_BITS
+    if kind == _REGULAR:
+        mode = trees.EXECUTABLE if mode & 0o100 else trees.NORMAL
+    elif kind in {trees.FOLDER, trees.SYMLINK}:
+        mode = kind
+    else:
+        mode = trees.SUBMODULE
+    name = entry[1] + b"/" if mode == trees.FOLDER else entry[1]
+    return name, Item(mode, ObjectId(entry[2].hex()))
+
+
+def _leaf(found: Item | None) -> Item | None:
+    return None if found is None or found.is_tree else found
+
+
+def _tree_id(found: Item | None) -> ObjectId | None:
+    return found.object_id if found is not None and found.is_tree else None

@@ -1,0 +1,99 @@
+"""The history of a file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from moorage.core.faults import Fault
+from moorage.git import objects
+from moorage.git.commands import ChildFailed
+from moorage.repos import file_history
+from moorage.repos.file_history import Frontier, TooDivergent, Version
+from moorage.services.codecommit import commits, names, pages, paths, specifiers
+from moorage.services.codecommit.opening import opened
+from moorage.services.codecommit.service import codecommit
+from moorage.services.codecommit.targets import Request, named_repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from types_boto3_codecommit.type_defs import ListFileCommitHistoryRequestTypeDef
+
+    from moorage.core.names import ObjectId
+    from moorage.services.call import Call
+
+# AWS publishes no numbers.
+_VERSIONS_A_PAGE: Final = 100
+_MOST_VERSIONS_A_PAGE: Final = 1_000
+
+
+def _specifier(request: Request) -> object:
+    return specifiers.form(request.get("commitSpecifier", specifiers.HEAD))
+
+
+def _path(request: Request) -> bytes | None:
+    """Return the path; None for what no file can have: the model has no error for it, and no file has it."""
+    try:
+        return paths.file_path(request["filePath"]).encode()
+    except Fault as fault:
+        if fault.code != "InvalidPathException":
+            raise
+        return None
+
+
+@codecommit.operation("ListFileCommitHistory", resource=named_repository(_specifier, _path))
+def list_file_commit_history(call: Call, request: ListFileCommitHistoryRequestTypeDef) -> dict[str, Any]:
+    """List a file's versions. Pages after the first go on from the same commits, wherever branches went."""
+    repository = opened(call, request)
+    page = pages.page(
+        call, "ListFileCommitHistory", request, default=_VERSIONS_A_PAGE, maximum=_MOST_VERSIONS_A_PAGE
+    )
+    with repository.lending() as place:
+        start: ObjectId | Frontier
+        if page.after is not None:
+            start = _frontier(place.repository, page.after)
+        else:
+            start = specifiers.required(repository, request.get("commitSpecifier", specifiers.HEAD))
+        path = _path(request)
+        if path is None:
+            return {"revisionDag": []}
+        try:
+            versions, frontier = file_history.page(place, path, start, page.limit)
+        except TooDivergent:
+            raise _too_divergent(request) from None
+        except ChildFailed as failure:
+            if failure.finished.stopped is None:
+                raise
+            raise _too_divergent(request) from failure
+    # The token is the frontier, whatever the last version is.
+    items = [*versions, None] if frontier is not None else versions
+    answer = replace(page, limit=len(versions)).answer("revisionDag", items, lambda _: frontier or "")
+    return answer | {"revisionDag": [_shown(version) for version in versions]}
+
+
+def _frontier(repository: Path, cursor: str) -> Frontier:
+    frontier = Frontier.loads(cursor)
+    if any(objects.object_type(repository, commit) is None for commit in frontier.commits):
+        raise Fault(
+            "InvalidContinuationTokenException",
+            "Commits that this token leads to are no longer in the repository; ask again without it",
+        )
+    return frontier
+
+
+def _too_divergent(request: Request) -> Fault:
+    return Fault(
+        "TipsDivergenceExceededException",
+        f"The history of {names.shown(request['filePath'])} has too many lines beside one another to be told",
+    )
+
+
+def _shown(version: Version) -> dict[str, Any]:
+    """Show one. Of paths that are not UTF-8 the odd bytes are shown as U+FFFD."""
+    return {
+        "commit": commits.shown(version.commit),
+        "blobId": version.blob,
+        "path": version.path.decode(errors="replace"),
+        "revisionChildren": list(version.children),
+    }
