@@ -65,8 +65,11 @@ class VirtualBases:
         if verdict.text is not None and verdict.item is not None:
             blob = self._repository.create_blob(verdict.text.marked())
             return Item(verdict.item.mode, ObjectId(str(blob)))
-        if verdict.content_conflict or verdict.kind_conflict:
-            return verdict.three.base
+        base = verdict.three.base
+        if verdict.kind_conflict or (verdict.content_conflict and None in verdict.three):
+            return base
+        if verdict.content_conflict and base is not None and verdict.item is not None:
+            return Item(verdict.item.mode if base.kind == verdict.item.kind else base.mode, base.object_id)
         return verdict.item
 
     def _tree_of(self, commit: ObjectId) -> ObjectId:

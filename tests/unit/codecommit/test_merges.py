@@ -346,9 +346,10 @@ def test_a_branch_that_is_elsewhere_is_not_moved(apart: Sides) -> None:
 def test_what_names_nothing_is_refused_by_every_operation(
     apart: Sides, more: dict[str, str], error: str
 ) -> None:
-    by_option = ("CreateUnreferencedMergeCommit", "GetMergeConflicts", "BatchDescribeMergeConflicts")
-    for operation in by_option:
+    for operation in ("CreateUnreferencedMergeCommit", "BatchDescribeMergeConflicts"):
         refused(apart, error, operation, mergeOption="SQUASH_MERGE", **more)
+    of_two = {"InvalidCommit": "InvalidDestinationCommitSpecifier"}.get(error, error)
+    refused(apart, of_two, "GetMergeConflicts", mergeOption="SQUASH_MERGE", **more)
     refused(apart, error, "DescribeMergeConflicts", mergeOption="SQUASH_MERGE", filePath="a.txt", **more)
     for operation in (
         "GetMergeOptions",

@@ -13,7 +13,7 @@ from moorage.repos.authoring import building
 from moorage.repos.merge import Compared, compare
 from moorage.repos.merge_rules import MergeOption
 from moorage.repos.merge_view import View
-from moorage.services.codecommit import merge_requests, names, pages, paths
+from moorage.services.codecommit import merge_requests, names, pages, paths, specifiers
 from moorage.services.codecommit.merge_requests import Commits
 from moorage.services.codecommit.opening import opened
 from moorage.services.codecommit.service import codecommit
@@ -92,7 +92,16 @@ def _files(request: Request) -> None:
         raise Fault("InvalidMaxMergeHunksException", f"maxMergeHunks must be from 1 to {MAX_A_PAGE}.")
 
 
-@codecommit.operation("GetMergeConflicts", resource=named_repository(merge_requests.checked_specifiers))
+def _specifiers(request: Request) -> None:
+    """Check the form of both specifiers: for this operation alone the model has an error for each."""
+    for side in ("Destination", "Source"):
+        try:
+            specifiers.form(request[f"{side.lower()}CommitSpecifier"])
+        except Fault as fault:
+            raise Fault(f"Invalid{side}CommitSpecifierException", fault.message) from None
+
+
+@codecommit.operation("GetMergeConflicts", resource=named_repository(_specifiers))
 def get_merge_conflicts(call: Call, request: GetMergeConflictsInputTypeDef) -> dict[str, Any]:
     """List the files in conflict. A fast-forward has none, whether it can be made or not."""
     page = pages.page(call, "GetMergeConflicts", request, default=FILES_A_PAGE, maximum=MAX_A_PAGE)
