@@ -11,10 +11,19 @@ from moorage.auth import claims, git_password, mfa, saml, session_tokens, sigv4,
 from moorage.crypto import key_specs, passwords
 from moorage.edge import admission, api, bodies, git_refusals, git_service, guard, imds, threads
 from moorage.edge.ssh import connection, conversations, session
-from moorage.git import commands, environment, fetch_request, pkt_line, quarantine, receive_pack, ref_names
-from moorage.repos import repositories
+from moorage.git import (
+    commands,
+    environment,
+    fetch_request,
+    pkt_line,
+    quarantine,
+    receive_pack,
+    ref_names,
+    virtual_base,
+)
+from moorage.repos import merge, repositories
 from moorage.server import listeners
-from moorage.services.codecommit import names
+from moorage.services.codecommit import conflict_resolution, merge_conflicts, names
 from moorage.services.iam import oidc_providers, pages, public_keys, quotas, simulate
 from moorage.services.kms import aliases, grants, policies, rotation
 from moorage.services.kms import keys as kms_keys
@@ -82,6 +91,16 @@ LIMITS = {
     "a repository's description": f"{n(names.DESCRIPTION_LIMIT)} characters",
     "tags of a repository or identity": n(names.TAG_LIMIT),
     "a tag's key, value": f"{names.TAG_KEY_LIMIT}, {names.TAG_VALUE_LIMIT} characters",
+    "commits between the two that are merged": n(merge.MAX_TIPS_DIVERGENCE),
+    "ancestors merged to find": n(virtual_base.MAX_ANCESTORS_MERGED),
+    "paths that differ in a merge": n(merge.MAX_ITEMS_TO_COMPARE),
+    "files changed on both sides": n(merge.MAX_FILES_TO_LOAD),
+    "one of them; all of them": f"{merge.MAX_FILE_BYTES_TO_LOAD // MB} MB; "
+    f"{merge.MAX_BYTES_TO_LOAD // MB} MB",
+    "entries that resolve conflicts": n(conflict_resolution.MAX_ENTRIES),
+    "new content of one entry": f"{conflict_resolution.MAX_FILE_BYTES // MB} MB; "
+    f"{conflict_resolution.MAX_BYTES // MB} MB",
+    "files or hunks of a page": n(merge_conflicts.MAX_A_PAGE),
     "users, groups, policies": f"{n(quotas.USERS_PER_ACCOUNT)}, {quotas.GROUPS_PER_ACCOUNT}, "
     f"{n(quotas.POLICIES_PER_ACCOUNT)}",
     "groups, access keys, attached": f"{quotas.GROUPS_PER_USER}, {quotas.ACCESS_KEYS_PER_USER}, "
