@@ -1,7 +1,10 @@
 """AWS CodeCommit: importing the package registers its operations with `codecommit`."""
 
 from moorage.services.codecommit import (
+    approval_rule_templates,
     branches,
+    comment_posts,
+    comments,
     commit_creation,
     commits,
     differences,
@@ -11,15 +14,22 @@ from moorage.services.codecommit import (
     folders,
     merge_conflicts,
     merges,
+    pull_request_merges,
+    pull_requests,
+    reactions,
     repositories,
     tags,
+    template_associations,
     triggers,
 )
 from moorage.services.codecommit.service import codecommit
 
 __all__ = [
+    "approval_rule_templates",
     "branches",
     "codecommit",
+    "comment_posts",
+    "comments",
     "commit_creation",
     "commits",
     "differences",
@@ -29,7 +39,11 @@ __all__ = [
     "folders",
     "merge_conflicts",
     "merges",
+    "pull_request_merges",
+    "pull_requests",
+    "reactions",
     "repositories",
     "tags",
+    "template_associations",
     "triggers",
 ]
