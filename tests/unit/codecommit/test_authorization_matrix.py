@@ -53,6 +53,7 @@ SENSIBLE: Mapping[str, Any] = {
     "commitIds": [COMMIT],
     "defaultBranchName": "topic",
     "kmsKeyId": "alias/aws/codecommit",
+    "mergeOption": "SQUASH_MERGE",
     "newName": "demo",
     "oldName": "demo",
     "pullRequestId": "1",
