@@ -13,6 +13,7 @@ from moorage.core.faults import Fault
 from moorage.core.names import ZERO_ID
 from moorage.core.principal import Caller
 from moorage.git.ref_names import RESERVED
+from moorage.repos.pull_requests import effects
 from moorage.repos.push_rules import DEFAULT_BRANCH, STALE
 from moorage.repos.repositories import does_not_exist
 from moorage.storage import audit, grace, outbox, ref_conflicts
@@ -63,13 +64,19 @@ class Attempt:
     sets_default: bool = True
     also: Also | None = None
     event_detail: Mapping[str, str] = field(default_factory=dict)
+    # Merge bases that pull requests on these refs need, as far as they are known.
+    bases: effects.Bases = field(default_factory=dict)
+    # Whether a pull request that is not approved keeps its destination from being merged past it.
+    guard_approvals: bool = False
 
 
 def commit(database: Database, attempt: Attempt, *, sweep_grace_ms: int = SWEEP_GRACE_MS) -> int:
     """Commit an attempt; return the repository's new generation.
 
     Raises:
-        RefsMoved: a ref's old value no longer holds, or two refs cannot stand side by side.
+        RefsMoved: a ref's old value no longer holds, two refs cannot stand side by side, or the
+            guard of approvals refuses it.
+        BasesWanted: open pull requests are concerned; find their merge bases and retry.
         PacksRetired: check connectivity again and retry.
         Fault: the repository is gone, or the attempt is too old (ServiceUnavailable).
     """
@@ -163,11 +170,26 @@ def _write(
     )
     if attempt.also is not None:
         attempt.also(connection, row, now_ms)
+    _concern_pull_requests(connection, attempt, row, now_ms)
     if attempt.signature_hash is not None:
         grace.consume(connection, attempt.signature_hash, row.repository_id)
     references = [{"ref": change.name.decode(), "commit": change.new} for change in attempt.changes]
     event = audit.change(attempt.caller, attempt.action, row.arn, now_ms, references=references)
     audit.record(connection, event)
+
+
+def _concern_pull_requests(connection: Connection, attempt: Attempt, row: RepositoryRow, now_ms: int) -> None:
+    """Close, merge or renew the open pull requests on the refs that moved."""
+    moved = effects.Moved(
+        attempt.caller, row, attempt.changes, attempt.action, now_ms, attempt.guard_approvals
+    )
+    try:
+        effects.apply(connection, moved, attempt.bases)
+    except effects.NotApproved as refused:
+        if attempt.source == "push":
+            raise RefsMoved(refused.reasons) from refused
+        reason = next(iter(refused.reasons.values()))
+        raise Fault("PullRequestApprovalRulesNotSatisfiedException", reason) from refused
 
 
 def first_default(changes: Sequence[RefChange]) -> str | None:

@@ -25,6 +25,7 @@ from moorage.git.cancellation import Cancellation, Cancelled
 from moorage.repos import sealed_packs
 from moorage.repos.commit import SWEEP_GRACE_MS, Also, Attempt, PacksRetired, RefsMoved, commit
 from moorage.repos.opened import Opener, OpenRepository
+from moorage.repos.pull_requests import effects
 from moorage.repos.push_rules import ATOMIC
 from moorage.storage import repositories as rows
 from moorage.storage.blobs import BlobMissing
@@ -81,6 +82,7 @@ class Publisher:
         opener: Opener,
         *,
         sweep_grace_ms: int = SWEEP_GRACE_MS,
+        guard_approvals: bool = False,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.database = database
@@ -88,6 +90,7 @@ class Publisher:
         self.blobs = blobs
         self.opener = opener
         self.sweep_grace_ms = sweep_grace_ms
+        self.guard_approvals = guard_approvals
 
     def started(self) -> int:
         """Return SQL time now: when an attempt begins, in milliseconds."""
@@ -162,10 +165,10 @@ class Publisher:
             proposal.sets_default,
             proposal.also,
             proposal.event_detail,
+            guard_approvals=self.guard_approvals,
         )
         try:
-            proposal.cancellation.check()
-            commit(self.database, attempt, sweep_grace_ms=self.sweep_grace_ms)
+            self._commit(opened, proposal, attempt)
         except OutcomeUnknown as unknown:
             if not self._was_committed(opened, push_id, unknown):
                 self._discard(opened, sealed)
@@ -174,6 +177,21 @@ class Publisher:
             self._discard(opened, sealed)
             raise
         self._adopt(opened, attempt)
+
+    def _commit(self, opened: OpenRepository, proposal: Proposal, attempt: Attempt) -> None:
+        """Commit, finding merge bases in between for the pull requests that the transaction meets."""
+        bases: dict[effects.Pair, ObjectId | None] = {}
+        for _ in range(_ATTEMPTS):
+            proposal.cancellation.check()
+            try:
+                commit(self.database, replace(attempt, bases=bases), sweep_grace_ms=self.sweep_grace_ms)
+            except effects.BasesWanted as wanted:
+                # Opened again: a pull request may stand at a commit that was pushed meanwhile.
+                fresh = self.opener.open(proposal.caller, opened.row)
+                bases |= effects.find_bases(fresh, proposal.received, wanted.pairs)
+            else:
+                return
+        raise unavailable("Pull requests on these branches are changing too often; try again.")
 
     def _stored(self, opened: OpenRepository, proposal: Proposal, push_id: str) -> SealedPack | None:
         if proposal.received is None:
