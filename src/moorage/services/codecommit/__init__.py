@@ -2,6 +2,7 @@
 
 from moorage.services.codecommit import (
     approval_rule_templates,
+    approval_rules,
     branches,
     comment_posts,
     comments,
@@ -26,6 +27,7 @@ from moorage.services.codecommit.service import codecommit
 
 __all__ = [
     "approval_rule_templates",
+    "approval_rules",
     "branches",
     "codecommit",
     "comment_posts",
