@@ -67,7 +67,7 @@ def commit_on_branch(
     started_at_ms = publisher.started()
     begins = _begins(opened, asked)
     with building(opened) as new:
-        before = trees.tree_of(new.repository, asked.parent) if asked.parent is not None else None
+        before = trees.tree_of(new.base, asked.parent) if asked.parent is not None else None
         edited = file_edits.apply(new, before, asked.edits)
         if not edited.is_change:
             raise Fault("NoChangeException", "The commit would change nothing")

@@ -73,7 +73,7 @@ def apply(new: NewObjects, tree: ObjectId | None, edits: Edits) -> Edited:
             DirectoryNameConflictsWithFileNameException, FilePathConflictsWithSubmodulePathException;
             InvalidPathException.
     """
-    before = _Tree(new.repository, tree)
+    before = _Tree(new.base, tree)
     old: dict[str, Entry] = {path: before.file(path) for path in edits.gone}
     after: dict[str, Entry | None] = dict.fromkeys(old)
     for path, mode in edits.modes.items():
@@ -89,7 +89,7 @@ def apply(new: NewObjects, tree: ObjectId | None, edits: Edits) -> Edited:
         after |= dict.fromkeys(_emptied(before, after), Entry(trees.NORMAL, new.blob(b""), "file"))
     written = {path: entry for path, entry in after.items() if entry is not None}
     return Edited(
-        trees.changed(new.repository, tree, after),
+        trees.changed(new.base, tree, after, new.tree),
         added={path: entry for path, entry in written.items() if path not in old},
         updated={path: entry for path, entry in written.items() if path in old and _differ(old[path], entry)},
         deleted={path: entry for path, entry in old.items() if path not in written},
