@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,39 +24,43 @@ class History:
     path: Path
     commits: list[str] = field(default_factory=list)
 
-    def git(self, *arguments: str, given: bytes = b"") -> bytes:
+    def git(self, *arguments: str | bytes, given: bytes = b"") -> bytes:
         environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
         command = ["git", "-C", str(self.path), *arguments]
         return subprocess.run(command, input=given, env=environment, capture_output=True, check=True).stdout
 
 
-def generate(folder: Path, seed: int, commits: int, *, linear: bool = False) -> History:
+def generate(folder: Path, seed: int, commits: int) -> History:
     """Make a history; its last commit is the tip of main, and most others can be reached from there."""
     dice = random.Random(seed)
+    made: list[tuple[list[int], Files]] = []
+    for number in range(commits):
+        parents = _parents(dice, number)
+        files = dict(made[parents[0]][1]) if parents else {}
+        for other in parents[1:]:
+            _join(dice, files, made[other][1])
+        for _ in range(dice.randint(0 if len(parents) > 1 else 1, 4)):
+            _change(dice, files)
+        made.append((parents, files))
+    return fast_import(folder, made)
+
+
+def fast_import(folder: Path, commits: Sequence[tuple[Sequence[int], Files]]) -> History:
+    """Make a repository of commits, given by the numbers of their parents and all their files."""
     folder.mkdir(parents=True, exist_ok=True)
     history = History(folder)
     history.git("init", "--quiet", "--bare", "-b", "main", ".")
-    made: list[Files] = []
-    stream = []
-    for number in range(commits):
-        parents = _parents(dice, number, linear=linear)
-        files = dict(made[parents[0]]) if parents else {}
-        for other in parents[1:]:
-            _join(dice, files, made[other])
-        for _ in range(dice.randint(0 if len(parents) > 1 else 1, 4)):
-            _change(dice, files)
-        made.append(files)
-        stream.append(_commit(number, parents, files))
-    history.git("fast-import", "--quiet", "--force", "--export-marks=marks", given=b"".join(stream))
+    stream = b"".join(_commit(number, *commit) for number, commit in enumerate(commits))
+    history.git("fast-import", "--quiet", "--force", "--export-marks=marks", given=stream)
     marks = dict(line[1:].split() for line in (folder / "marks").read_text().splitlines())
-    history.commits = [marks[str(number + 1)] for number in range(commits)]
+    history.commits = [marks[str(number + 1)] for number in range(len(commits))]
     return history
 
 
-def _parents(dice: random.Random, number: int, *, linear: bool) -> list[int]:
+def _parents(dice: random.Random, number: int) -> list[int]:
     if number == 0:
         return []
-    if linear or dice.random() < 0.5:
+    if dice.random() < 0.5:
         return [number - 1]
     recent = range(max(0, number - 8), number)
     return dice.sample(recent, min(len(recent), dice.choice([1, 2, 2, 2, 3])))
@@ -98,7 +102,7 @@ def _path(dice: random.Random) -> bytes:
     return b"/".join(dice.choice(NAMES) for _ in range(dice.choice([1, 2, 2, 3, 3, 3, 3])))
 
 
-def _commit(number: int, parents: list[int], files: Files) -> bytes:
+def _commit(number: int, parents: Sequence[int], files: Files) -> bytes:
     lines = [b"commit refs/heads/main\nmark :%d\n" % (number + 1)]
     lines.append(b"committer Mary Major <mary@example.org> %d +0000\n" % (_FIRST_SECOND + number * 60))
     lines.append(_data(b"Change %d\n" % number))

@@ -32,14 +32,8 @@ def _specifier(request: Request) -> object:
     return specifiers.form(request.get("commitSpecifier", specifiers.HEAD))
 
 
-def _path(request: Request) -> bytes | None:
-    """Return the path; None for what no file can have: the model has no error for it, and no file has it."""
-    try:
-        return paths.file_path(request["filePath"]).encode()
-    except Fault as fault:
-        if fault.code != "InvalidPathException":
-            raise
-        return None
+def _path(request: Request) -> object:
+    return paths.file_path(request["filePath"])
 
 
 @codecommit.operation("ListFileCommitHistory", resource=named_repository(_specifier, _path))
@@ -55,9 +49,7 @@ def list_file_commit_history(call: Call, request: ListFileCommitHistoryRequestTy
             start = _frontier(place.repository, page.after)
         else:
             start = specifiers.required(repository, request.get("commitSpecifier", specifiers.HEAD))
-        path = _path(request)
-        if path is None:
-            return {"revisionDag": []}
+        path = paths.file_path(request["filePath"]).encode()
         try:
             versions, frontier = file_history.page(place, path, start, page.limit)
         except TooDivergent:
