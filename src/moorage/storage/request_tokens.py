@@ -73,6 +73,11 @@ def claim(
     return earlier(connection, key, parameters_sha256, now_ms)
 
 
+def forget(connection: Connection, key: TokenKey) -> None:
+    """Forget a token whose answer is gone, with the repository that it was in."""
+    connection.execute(delete(_TOKENS).where(_is(key)))
+
+
 def prune(connection: Connection, now_ms: int) -> int:
     """Delete up to a thousand tokens that are no longer kept; return how many."""
     table = _TOKENS
