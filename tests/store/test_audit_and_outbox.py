@@ -75,6 +75,7 @@ def test_a_change_and_its_audit_row_stand_and_fall_together(database: Database) 
         "requestId": "request-1",
         "accessKeyId": "AKIAEXAMPLE",
         "userAgent": "git/2.39",
+        "identity": {"kind": "user", "id": "AIDAEXAMPLE"},
         "references": references,
     }
 

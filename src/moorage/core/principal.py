@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from moorage.core.arn import Arn
+from moorage.core.request_facts import RequestFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,6 +83,7 @@ class Caller:
     source_ip: str = "127.0.0.1"
     secure_transport: bool = True
     user_agent: str = ""
+    facts: RequestFacts = field(default_factory=RequestFacts, compare=False)
 
     @property
     def account_id(self) -> str:

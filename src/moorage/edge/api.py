@@ -16,10 +16,11 @@ from moorage.core.arn import partition_of
 from moorage.core.clock import Clock, milliseconds
 from moorage.core.faults import Fault
 from moorage.core.principal import Caller, Principal, anonymous
-from moorage.edge import audited, bodies, hosts, metrics, strangers
+from moorage.edge import audited, bodies, hosts, metrics, recorded_parameters, strangers
 from moorage.edge.admission import UnsignedAdmission
 from moorage.edge.threads import Threads
 from moorage.storage.access_keys import LastUse
+from moorage.storage.audit_reads import is_read
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -142,13 +143,14 @@ class ApiDoor:
         resources: list[str] = []
         try:
             request = operation.parse(asked.message)
+            caller.facts.parameters = recorded_parameters.of(request)
             self._authorize(call, operation, request, resources)
             result = operation.handle(call, request)
             answer = operation.render(result, received.request_id)
         except Fault as fault:
             self.audit.add(audited.refusal(caller, operation.action, resources, fault))
             raise
-        if audited.is_read(operation.name):
+        if is_read(operation.name) or not caller.facts.change_recorded:
             self.audit.add(audited.read(caller, operation.action, resources))
         return answer
 
@@ -162,6 +164,7 @@ class ApiDoor:
         request: dict[str, Any] = {}
         try:
             request = operation.parse(asked.message)
+            caller.facts.parameters = recorded_parameters.of(request)
             result = operation.handle(self.call(caller), request)
         except Fault as fault:
             metrics.refused_logins.labels("api").inc()

@@ -17,41 +17,19 @@ if TYPE_CHECKING:
     from moorage.core.principal import Caller
     from moorage.storage.audit import AuditEvent
 
-# Opening a session changes no row.
-_READS = ("Assume", "BatchDescribe", "BatchGet", "Decode", "Describe", "Evaluate", "Get", "List", "Simulate")
-# What KMS keys are used for: that changes no row either.
-_USES = frozenset(
-    {
-        "Decrypt",
-        "Encrypt",
-        "GenerateDataKey",
-        "GenerateDataKeyPair",
-        "GenerateDataKeyPairWithoutPlaintext",
-        "GenerateDataKeyWithoutPlaintext",
-        "GenerateMac",
-        "GenerateRandom",
-        "ReEncrypt",
-        "Sign",
-        "Verify",
-        "VerifyMac",
-    }
-)
 _TEXT = 1024  # characters of a caller's text that are kept
 _REFS = 50  # refs of one push that are named
 _DENIALS = frozenset({ACCESS_DENIED, "EncryptionKeyAccessDeniedException"})
 
 
-def is_read(operation: str) -> bool:
-    """Tell whether an operation changes nothing, so that nobody else writes its audit row."""
-    return operation.startswith(_READS) or operation in _USES
+def read(caller: Caller, action: str, resources: Sequence[str], **detail: object) -> AuditEvent:
+    """Describe a request that was answered and changed nothing."""
+    return audit.event(caller, action, _named(resources), milliseconds(caller.now), "allowed", **detail)
 
 
-def read(caller: Caller, action: str, resources: Sequence[str]) -> AuditEvent:
-    """Describe a read that was answered."""
-    return audit.event(caller, action, _named(resources), milliseconds(caller.now), "allowed")
-
-
-def refusal(caller: Caller, action: str, resources: Sequence[str], fault: Fault) -> AuditEvent:
+def refusal(
+    caller: Caller, action: str, resources: Sequence[str], fault: Fault, **detail: object
+) -> AuditEvent:
     """Describe a request of a known caller that was denied, or failed: enough to explain it later."""
     return audit.event(
         caller,
@@ -62,6 +40,7 @@ def refusal(caller: Caller, action: str, resources: Sequence[str], fault: Fault)
         errorCode=fault.code,
         errorMessage=fault.message[:_TEXT],
         **_reasons(fault),
+        **detail,
     )
 
 

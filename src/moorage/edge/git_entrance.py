@@ -9,7 +9,7 @@ from moorage.core.arn import repository_arn
 from moorage.core.clock import Clock, milliseconds
 from moorage.core.faults import Fault
 from moorage.core.principal import Caller
-from moorage.edge import audited, metrics, strangers
+from moorage.edge import audited, git_records, metrics, strangers
 from moorage.edge.git_request import RECEIVE_PACK, UPLOAD_PACK, GitRequest
 from moorage.repos.access import PULL, PUSH, Access, GitAccess
 from moorage.storage import grace
@@ -18,6 +18,7 @@ from moorage.storage.access_keys import LastUse
 if TYPE_CHECKING:
     from moorage.auth.authenticate import Authenticator, GitIdentity
     from moorage.auth.last_used import LastUses
+    from moorage.git.fetch_request import FetchRequest, LsRefsRequest
     from moorage.storage.audit_batch import AuditBatch
     from moorage.storage.database import Database
     from moorage.wire.regions import Regions
@@ -101,12 +102,17 @@ class GitEntrance:
             with self.database.one_snapshot():
                 access = self.access.open(caller, name, visitor.action)
         except Fault as fault:
-            self.audit.add(audited.refusal(caller, visitor.action, [arn], fault))
+            told = {"readOnly": True} if visitor.request.advertisement else {}
+            self.audit.add(audited.refusal(caller, visitor.action, [arn], fault, **told))
             raise
         self._require_fresh(visitor, access)
-        if visitor.action == PULL and not visitor.request.advertisement:
-            self.audit.add(audited.read(caller, PULL, [arn]))
         return Entered(visitor, access)
+
+    def pulled(
+        self, entered: Entered, request: FetchRequest | LsRefsRequest, body: bytes, *, whole: bool = False
+    ) -> None:
+        """Tell the audit of a request of a pull; see `git_records.pulled`."""
+        git_records.pulled(self.audit, entered, request, body, whole=whole)
 
     def grant(self, entered: Entered) -> None:
         """Let the push that begins here finish after its password has expired, if that can happen."""

@@ -14,7 +14,7 @@ import anyio
 import structlog
 
 from moorage.core.faults import Fault
-from moorage.edge import audited, git_refusals, refused_refs
+from moorage.edge import audited, git_records, git_refusals, refused_refs
 from moorage.edge.admission import Admission
 from moorage.edge.git_entrance import Entered, GitEntrance, Visitor
 from moorage.edge.git_refusals import PushAnswer
@@ -68,6 +68,7 @@ class GitService:
         """Return what a conversation begins with. `service_line`: HTTP's own first packet."""
         refs, request = entered.access.opened.snapshot.refs, entered.visitor.request
         known = capabilities or self.capabilities
+        git_records.advertised(self.entrance.audit, entered)
         if request.service == RECEIVE_PACK:
             version = request.protocol & 1  # there is no 2
             return advertise.receive_pack(refs, known, version=version, service_line=service_line)
@@ -82,8 +83,10 @@ class GitService:
             Fault: the visitor may not, or the request makes no sense.
         """
         request = visitor.request
-        opened = self.entrance.enter(visitor).access.opened
+        entered = self.entrance.enter(visitor)
+        opened = entered.access.opened
         parsed = fetch_request.parse(body, version=request.protocol)
+        self.entrance.pulled(entered, parsed, body)
         if isinstance(parsed, fetch_request.LsRefsRequest):
             return advertise.ls_refs(opened.snapshot.refs, parsed)
         if not parsed.wants:
@@ -131,6 +134,7 @@ class GitService:
             entered.visitor.identity.signature_hash,
             cancellation,
         )
+        git_records.asked(entered, push.capabilities, data=push.brings_pack, shallow=bool(push.shallow))
         caller, arn, audit = entered.visitor.caller, entered.access.opened.row.arn, self.entrance.audit
         try:
             refused = work.run(push, pack).refused

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -26,6 +28,10 @@ STRANGERS_A_MINUTE = 60
 _QUEUE_EVENTS = 10_000
 _BATCH_EVENTS = 500
 _FLUSH_SECONDS = 0.5
+
+# Who talks about which repository, from where: the requests of one `git fetch` have it in common.
+Conversation = tuple[str, str, str, str]
+_HOLD_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -57,6 +63,7 @@ class AuditBatch:
         self._thread: threading.Thread | None = None
         self._next_prune = self._clock.now()
         self._strangers = (0, 0)  # the minute, and how many came in it
+        self._held: dict[Conversation, tuple[AuditEvent, float]] = {}
         self.dropped = 0
 
     def start(self) -> None:
@@ -89,8 +96,37 @@ class AuditBatch:
         if count <= STRANGERS_A_MINUTE:
             self.add(event)
 
+    def hold(self, conversation: Conversation, event: AuditEvent) -> None:
+        """Take an event that a later one of its conversation tells as well: see `settle`.
+
+        It is written when none comes within a second.
+        """
+        with self._lock:
+            if len(self._held) < _QUEUE_EVENTS:
+                self._held[conversation] = (event, time.monotonic())
+            else:
+                self.dropped += 1
+
+    def settle(self, conversation: Conversation, event: AuditEvent) -> None:
+        """Take the event that a conversation is told by, and forget what was held of it."""
+        with self._lock:
+            self._held.pop(conversation, None)
+        self.add(event)
+
     def flush(self) -> None:
         """Write everything taken so far. What the database refuses for now stays for the next time."""
+        self._let_go(before=math.inf)
+        self._flush()
+
+    def _let_go(self, before: float) -> None:
+        """Move what was held since before that moment to the queue."""
+        with self._lock:
+            due = [key for key, (_, since) in self._held.items() if since < before]
+            events = [self._held.pop(key)[0] for key in due]
+        for event in events:
+            self.add(event)
+
+    def _flush(self) -> None:
         with self._flushing:
             while batch := self._head():
                 if not self._tried("audit_batch_not_written", partial(self._write, batch)):
@@ -120,7 +156,8 @@ class AuditBatch:
     def _run(self) -> None:
         told = 0
         while not self._stopped.wait(_FLUSH_SECONDS):
-            self.flush()
+            self._let_go(before=time.monotonic() - _HOLD_SECONDS)
+            self._flush()
             if self.dropped > told:
                 _log.warning("audit_events_dropped", dropped=self.dropped - told)
                 told = self.dropped

@@ -58,6 +58,9 @@ class Below:
             raise self.refusal
         return SimpleNamespace(access=SimpleNamespace(opened=None))
 
+    def pulled(self, *_: Any) -> None:
+        """Nobody reads an audit here."""
+
 
 def a_door(below: Below, **more: Any) -> GitDoor:
     plenty = Bounds(principal=99, address=99, repository=99, node=99)

@@ -102,9 +102,11 @@ class Conversations:
                 raise bodies.Disconnected
 
     def _begun(self, wants: bytes) -> Dialogue:
-        opened = self.service.entrance.enter(self.again()).access.opened
-        fetch_request.parse(wants, version=0)
-        return Dialogue(opened)
+        entrance = self.service.entrance
+        entered = entrance.enter(self.again())
+        parsed = fetch_request.parse(wants, version=0)
+        entrance.pulled(entered, parsed, wants, whole=True)
+        return Dialogue(entered.access.opened)
 
     async def _hand_on(self, wants: bytes, requests: Requests, dialogue: Dialogue) -> None:
         """Give git what the client says, to its end or to a bound."""
