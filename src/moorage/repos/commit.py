@@ -99,8 +99,7 @@ def commit(database: Database, attempt: Attempt, *, sweep_grace_ms: int = SWEEP_
 
 def _require_packs(connection: Connection, attempt: Attempt) -> None:
     base = {pack.push_id for pack in attempt.snapshot.packs}
-    live = {pack.push_id for pack in rows.live_packs(connection, attempt.snapshot.row.repository_id)}
-    if not base <= live:
+    if not base <= rows.live_push_ids(connection, attempt.snapshot.row.repository_id):
         raise PacksRetired
 
 

@@ -328,6 +328,15 @@ def live_packs(connection: Connection, repository_id: str) -> list[PackRow]:
     return [PackRow(**row) for row in connection.execute(query).mappings()]
 
 
+def live_push_ids(connection: Connection, repository_id: str) -> set[str]:
+    """Return the push ids of the packs that together hold the repository."""
+    table = tables.packs
+    query = select(table.c.push_id).where(
+        table.c.repository_id == repository_id, table.c.retired_at_ms.is_(None)
+    )
+    return set(connection.execute(query).scalars())
+
+
 def add_pack(connection: Connection, pack: PackRow) -> None:
     """Add a pack whose blobs are durable already."""
     table = tables.packs
