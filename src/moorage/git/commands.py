@@ -2,7 +2,7 @@
 
 A caller names a command of the table, options out of that command's own list, and operands that
 can never be read as options. There is no shell, and no name from a client that is not a full ref
-name or an object id. See docs/mechanisms/git-children.md.
+name or an object id, or a path behind `--`. See docs/mechanisms/git-children.md.
 """
 
 from __future__ import annotations
