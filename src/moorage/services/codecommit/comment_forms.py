@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from moorage.core.faults import Fault
 from moorage.repos.comment_places import Place
-from moorage.services.codecommit import names
+from moorage.services.codecommit import names, pull_request_targets
 from moorage.services.codecommit.paths import file_path
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ CONTENT_LIMIT: Final = 10_240
 
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _COMMENT_ID: Final = re.compile(f"{_UUID}:{_UUID}")
-_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:(iam|sts):[^:\s]*:[0-9]{12}:[^\s]{1,1024}")
 
 
@@ -63,14 +62,7 @@ def pull_request(request: Request) -> int:
     Raises:
         Fault: PullRequestIdRequiredException, InvalidPullRequestIdException.
     """
-    text: str = request["pullRequestId"]
-    if not text:
-        raise Fault("PullRequestIdRequiredException", "The id of a pull request is required")
-    if not _NUMBER.fullmatch(text):
-        raise Fault(
-            "InvalidPullRequestIdException", f"{names.shown(text)} is not the id of a pull request: a number"
-        )
-    return int(text)
+    return pull_request_targets.number(request["pullRequestId"])
 
 
 def compared(request: Request) -> tuple[ObjectId | None, ObjectId]:

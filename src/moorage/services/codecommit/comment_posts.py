@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from moorage.core.faults import Fault
 from moorage.repos.comment_places import located
 from moorage.repos.comments import Comments, NewComment, missing
-from moorage.services.codecommit import comment_forms, idempotency
+from moorage.repos.pull_requests import life
+from moorage.services.codecommit import comment_forms, idempotency, pull_request_targets
 from moorage.services.codecommit.comment_views import group, shown_to
 from moorage.services.codecommit.comments import of_comment
 from moorage.services.codecommit.opening import opened
 from moorage.services.codecommit.service import codecommit
 from moorage.services.codecommit.targets import Request, named_repository
-from moorage.storage import pull_requests
 
 if TYPE_CHECKING:
     from types_boto3_codecommit.type_defs import (
@@ -79,15 +79,13 @@ def _required_pull_request(call: Call, request: Request, repository_id: str) -> 
     Raises:
         Fault: PullRequestDoesNotExistException, RepositoryNotAssociatedWithPullRequestException.
     """
-    number = comment_forms.pull_request(request)
-    with call.database.read() as connection:
-        found = pull_requests.find(connection, call.caller.account_id, call.caller.region, number)
+    found = pull_request_targets.find(call, request)
     if found is None:
-        raise Fault("PullRequestDoesNotExistException", f"There is no pull request {number}")
+        raise life.unknown(request["pullRequestId"])
     if found.repository_id != repository_id:
         raise Fault(
             "RepositoryNotAssociatedWithPullRequestException",
-            f"Pull request {number} is not one of {request['repositoryName']}",
+            f"Pull request {found.number} is not one of {request['repositoryName']}",
         )
     return found
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 from moorage.core.faults import Fault
 from moorage.repos.comment_places import require_commits
 from moorage.repos.comments import Comments, missing, require_text
-from moorage.services.codecommit import by_id, comment_forms, names, pages
+from moorage.services.codecommit import by_id, comment_forms, names, pages, pull_request_targets
 from moorage.services.codecommit.comment_views import group, shown_to
 from moorage.services.codecommit.opening import opened
 from moorage.services.codecommit.service import codecommit
 from moorage.services.codecommit.targets import Check, Request, Rule, named_repository, own_arn, resource_tags
 from moorage.storage import comments as stored
-from moorage.storage import pull_requests
 from moorage.storage import repositories as rows
 from moorage.wire.dispatch import Target
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
     from moorage.services.call import Call
     from moorage.storage.comments import CommentRow, Outline
-    from moorage.storage.pull_requests import PullRequestRow
     from moorage.storage.repositories import RepositoryRow
 
 # Source: the API reference of GetCommentsForPullRequest.
@@ -114,13 +112,9 @@ def get_comments_for_compared_commit(
 
 def _pull_request_and_repository(call: Call, request: Request) -> list[Target]:
     """The rule of GetCommentsForPullRequest: the pull request's repository, and the one that is named."""
-    number = comment_forms.pull_request(request)
+    comment_forms.pull_request(request)
     name = _named_with_commits(request)
-    missing_one = Fault("PullRequestDoesNotExistException", f"There is no pull request {number}")
-    found = _pull_request(call, number)
-    if found is None:
-        return by_id.unknown(call, missing_one)
-    targets = by_id.of_repository(call, found.repository_id)
+    targets = list(pull_request_targets.of_pull_request()(call, request))
     if name is not None:
         targets.append(Target(own_arn(call, name), resource_tags(call, name)))
     return targets
@@ -148,18 +142,14 @@ def _named_with_commits(request: Request) -> str | None:
 def get_comments_for_pull_request(
     call: Call, request: GetCommentsForPullRequestInputTypeDef
 ) -> dict[str, Any]:
-    number = comment_forms.pull_request(request)
-    found = _pull_request(call, number)
-    row = _row(call, found.repository_id) if found is not None else None
-    if found is None or row is None:
-        raise Fault("PullRequestDoesNotExistException", f"There is no pull request {number}")
+    row, found = pull_request_targets.required(call, request)
     compared = None
     if "repositoryName" in request:
         named = call.repositories.require(call.caller, request["repositoryName"])
         if named.repository_id != found.repository_id:
             raise Fault(
                 "RepositoryNotAssociatedWithPullRequestException",
-                f"Pull request {number} is not one of {named.name}",
+                f"Pull request {found.number} is not one of {named.name}",
             )
         before, after = names.commit(request["beforeCommitId"]), names.commit(request["afterCommitId"])
         require_commits(opened(call, request), (before, after))
@@ -210,11 +200,6 @@ def _listed(
         for together in (list(some) for _, some in groupby(present, key=lambda one: one.first))
     ]
     return answer
-
-
-def _pull_request(call: Call, number: int) -> PullRequestRow | None:
-    with call.database.read() as connection:
-        return pull_requests.find(connection, call.caller.account_id, call.caller.region, number)
 
 
 def _row(call: Call, repository_id: str) -> RepositoryRow | None:
