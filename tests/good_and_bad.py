@@ -117,7 +117,6 @@ WRONG: Mapping[str, tuple[tuple[str, ...], Any]] = {
     "InvalidRepositoryNameException": (("repositoryName",), "a.git"),
     "InvalidRevisionIdException": (("revisionId",), "first"),
     "InvalidRuleContentSha256Exception": (("existingRuleContentSha256",), "0" * 64),
-    "InvalidTargetsException": (("targets",), [None]),
     "InvalidTitleException": (("title",), "t" * 151),
     "MaximumRepositoryNamesExceededException": (
         ("repositoryNames",),

@@ -168,6 +168,8 @@ RESOLUTIONS: dict[str, dict[str, Any]] = {
 }
 for operation in RESOLVING:
     for error, resolution in RESOLUTIONS.items():
+        if error == "FileModeRequired" and operation in PULL_REQUEST_MERGES:
+            continue  # its model does not list it
 
         def resolving(
             world: World, operation: str = operation, resolution: dict[str, Any] = resolution
@@ -257,6 +259,13 @@ provoke(
 )
 
 
+provoke(
+    "CreatePullRequest",
+    "InvalidTargets",
+    lambda world: {"title": "A change", "targets": [target(world), target(world, sourceReference="main")]},
+)
+
+
 def with_token(operation: str, member: str) -> None:
     """Send one token twice, the second time with another value of `member`."""
 
@@ -271,6 +280,15 @@ def with_token(operation: str, member: str) -> None:
 with_token("CreatePullRequest", "title")
 for operation in ("PostCommentForComparedCommit", "PostCommentForPullRequest", "PostCommentReply"):
     with_token(operation, "content")
+
+
+for operation in (
+    "CreatePullRequest",
+    "PostCommentForComparedCommit",
+    "PostCommentForPullRequest",
+    "PostCommentReply",
+):
+    wrong(operation, "ClientRequestTokenRequired", clientRequestToken="")
 
 
 def when_closed(operation: str) -> Build:
