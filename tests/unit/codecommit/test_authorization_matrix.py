@@ -25,8 +25,9 @@ from moorage.core.arn import Arn
 from moorage.core.principal import Principal, Session
 from moorage.git.pkt_line import DELIM, FLUSH, encode
 from moorage.services.codecommit import codecommit
-from moorage.storage import attachments, kms_keys, policies, roles, users
+from moorage.storage import attachments, kms_keys, policies, pull_requests, roles, users
 from moorage.storage.attachments import InlinePolicyRow
+from moorage.storage.pull_requests import PullRequestRow
 from repositories_at_hand import OTHER_ACCOUNT, REGION, Desk
 
 pytestmark = pytest.mark.slow
@@ -46,7 +47,12 @@ WITHOUT_RESOURCE = {
     "UpdateApprovalRuleTemplateName",
 }
 COMMIT = "a" * 40
+RULE = json.dumps(
+    {"Version": "2018-11-08", "Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 1}]}
+)
 SENSIBLE: Mapping[str, Any] = {
+    "approvalRuleContent": RULE,
+    "approvalRuleTemplateContent": RULE,
     "blobId": COMMIT,
     "branchName": "topic",
     "commitId": COMMIT,
@@ -55,6 +61,7 @@ SENSIBLE: Mapping[str, Any] = {
     "kmsKeyId": "alias/aws/codecommit",
     "mergeOption": "SQUASH_MERGE",
     "newName": "demo",
+    "newRuleContent": RULE,
     "oldName": "demo",
     "pullRequestId": "1",
     "repositoryName": "demo",
@@ -164,11 +171,45 @@ def document(*statements: Mapping[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
+def add_what_requests_name(desk: Desk, repository_id: str) -> None:
+    """Add a template that the repository has, and a pull request, as requests name them."""
+    desk.ask("CreateApprovalRuleTemplate", approvalRuleTemplateName="x", approvalRuleTemplateContent=RULE)
+    both = {"approvalRuleTemplateName": "x", "repositoryName": "demo"}
+    desk.ask("AssociateApprovalRuleTemplateWithRepository", **both)
+    row = PullRequestRow(
+        pull_request_key="key",
+        account_id=ACCOUNT,
+        region=REGION,
+        number=int(SENSIBLE["pullRequestId"]),
+        repository_id=repository_id,
+        title="Title",
+        description=None,
+        author_arn=f"arn:aws:iam::{ACCOUNT}:user/author",
+        status="OPEN",
+        source_ref=b"refs/heads/topic",
+        destination_ref=b"refs/heads/main",
+        source_commit=COMMIT,
+        destination_commit=COMMIT,
+        merge_base=COMMIT,
+        revision_id=SENSIBLE["revisionId"],
+        client_request_token=None,
+        is_merged=False,
+        merged_by=None,
+        merge_commit=None,
+        merge_option=None,
+        created_at_ms=1,
+        last_activity_at_ms=1,
+    )
+    with desk.installation.database.write() as connection:
+        pull_requests.next_number(connection, ACCOUNT, REGION)
+        pull_requests.add(connection, row)
+
+
 @contextmanager
 def a_world(folder: Path) -> Iterator[World]:
     desk = Desk.at(folder)
     desk.installation.add_account(OTHER_ACCOUNT)
-    desk.repository("demo", tags={"team": "red"})
+    add_what_requests_name(desk, desk.repository("demo", tags={"team": "red"})["repositoryId"])
     someone = Someone()
     yield World(desk, someone, Doors.over(desk, someone))
     desk.close()
