@@ -393,7 +393,10 @@ GOOD: dict[str, Build] = {
     "ListFileCommitHistory": _named(filePath="b.txt"),
     "ListPullRequests": _named(),
     "ListRepositories": lambda _: {},
-    "ListRepositoriesForApprovalRuleTemplate": _template(),
+    # Of a repository, whose key it then needs.
+    "ListRepositoriesForApprovalRuleTemplate": lambda world: {
+        "approvalRuleTemplateName": _template_here(used=True)(world)["approvalRuleTemplateName"]
+    },
     "ListTagsForResource": lambda world: {"resourceArn": world.arn},
     "MergeBranchesByFastForward": _ahead,
     "MergeBranchesBySquash": _diverged,
