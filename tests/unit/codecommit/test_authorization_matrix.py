@@ -53,6 +53,7 @@ RULE = json.dumps(
 SENSIBLE: Mapping[str, Any] = {
     "approvalRuleContent": RULE,
     "approvalRuleTemplateContent": RULE,
+    "afterBlobId": COMMIT,
     "blobId": COMMIT,
     "branchName": "topic",
     "commitId": COMMIT,
