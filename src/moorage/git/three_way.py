@@ -7,6 +7,7 @@ A folder that was renamed does not take files with it that the other side added 
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -27,6 +28,8 @@ class MergeLimits(NamedTuple):
     files: int  # to be merged by lines
     file_bytes: int  # the largest one of them, in any version
     bytes: int  # all of them together
+    file_lines: int  # the longest one of them
+    lines: int  # all of them together
     renames: RenameLimits
 
 
@@ -68,6 +71,7 @@ class Merger:
         self._limits = limits
         self._files_left = limits.files
         self._bytes_left = limits.bytes
+        self._lines_left = limits.lines
 
     def merge(self, base: ObjectId | None, ours: ObjectId, theirs: ObjectId) -> TreeMerge:
         """Merge two trees that come from a third.
@@ -78,8 +82,10 @@ class Merger:
         found = changes(self.reader, base, ours, theirs, limit=self._limits.items)
         forced: set[bytes] = set()
         if any(_may_be_renamed(three) for three in found.by_path.values()):
-            found = changes(self.reader, base, ours, theirs, limit=self._limits.items, whole=True)
-            forced = self._follow_renames(found)
+            # Where that is too much to look at, it is merged as if nothing had been renamed.
+            with contextlib.suppress(Fault):
+                found = changes(self.reader, base, ours, theirs, limit=self._limits.items, whole=True)
+                forced = self._follow_renames(found)
         settled = {
             path: three.settled
             for path, three in found.by_path.items()
@@ -111,7 +117,12 @@ class Merger:
         self._bytes_left -= size
         if size > self._limits.file_bytes or self._bytes_left < 0:
             raise _too_large(self._limits)
-        return self._repository.odb.read(item.object_id)[1]
+        content: bytes = self._repository.odb.read(item.object_id)[1]
+        lines = content.count(b"\n")
+        self._lines_left -= lines
+        if lines > self._limits.file_lines or self._lines_left < 0:
+            raise _too_large(self._limits)
+        return content
 
     def _verdict(self, three: Three, *, forced: bool) -> Verdict:
         _, ours, theirs = three
@@ -257,6 +268,7 @@ def _too_many_files(limit: int) -> Fault:
 def _too_large(limits: MergeLimits) -> Fault:
     return Fault(
         "MaximumFileContentToLoadExceededException",
-        f"Files of more than {limits.file_bytes:,} bytes, or of {limits.bytes:,} bytes together, were"
-        " changed on both sides; merge them with a Git client and push the result",
+        f"Files of more than {limits.file_bytes:,} bytes or {limits.file_lines:,} lines, or of"
+        f" {limits.bytes:,} bytes or {limits.lines:,} lines together, were changed on both sides;"
+        " merge them with a Git client and push the result",
     )

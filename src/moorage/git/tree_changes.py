@@ -21,6 +21,11 @@ _KIND: Final = 0o170000
 _REGULAR: Final = 0o100000
 _ID_BYTES: Final = 20
 
+# What a push may hold and no merge looks at: folders this large, this deep, or with names this long.
+_MOST_TREE_BYTES: Final = 8 << 20
+_MOST_FOLDERS_DEEP: Final = 500
+_MOST_PATH_BYTES: Final = 64 << 20  # of all paths that differ
+
 
 class Item(NamedTuple):
     """What a tree has at a path: a mode as Git writes it today, and an object id."""
@@ -81,9 +86,15 @@ class TreeReader:
         self._odb = repository.odb
 
     def items(self, tree: ObjectId | None) -> dict[bytes, Item]:
-        """Return what is directly in a tree, by name; nothing is in None."""
+        """Return what is directly in a tree, by name; nothing is in None.
+
+        Raises:
+            Fault: MaximumItemsToCompareExceededException.
+        """
         if tree is None:
             return {}
+        if self._odb.read_header(tree)[1] > _MOST_TREE_BYTES:
+            raise _beyond(f"A folder takes more than {_MOST_TREE_BYTES >> 20} MB")
         _, content = self._odb.read(tree)
         return dict(_parsed(content))
 
@@ -113,22 +124,26 @@ def changes(
     in them is told.
 
     Raises:
-        Fault: MaximumItemsToCompareExceededException where more than `limit` entries differ.
+        Fault: MaximumItemsToCompareExceededException where more than `limit` entries differ, or where
+            they are larger or deeper than any merge looks at.
     """
     found = Changes()
     waiting = [_Folder(b"", (base, ours, theirs))]
-    seen = 0
+    seen = path_bytes = 0
     while waiting:
         folder = waiting.pop()
+        if folder.path.count(b"/") > _MOST_FOLDERS_DEEP:
+            raise _beyond(f"Files are more than {_MOST_FOLDERS_DEEP} folders deep")
         items = [reader.items(tree) for tree in folder.trees]
         for name in _names(*items):
             three = Three(*(side.get(name) for side in items))
             if three.ours == three.base == three.theirs:
                 continue
             seen += 1
-            if seen > limit:
-                raise _too_many(limit)
             path = folder.path + name
+            path_bytes += len(path)
+            if seen > limit or path_bytes > _MOST_PATH_BYTES:
+                raise _beyond(f"More than {limit:,} files and folders, or their names, differ")
             if not whole and _as_one(three):
                 found.by_path[path] = three
                 continue
@@ -171,8 +186,8 @@ def _today(mode: int) -> int:
     return kind
 
 
-def _too_many(limit: int) -> Fault:
+def _beyond(what: str) -> Fault:
     return Fault(
         "MaximumItemsToCompareExceededException",
-        f"More than {limit:,} files and folders differ between the two commits and their merge base",
+        f"{what}; merge with a Git client and push the result",
     )

@@ -20,7 +20,7 @@ from moorage.git.tree_changes import Item
 from moorage.git.tree_writing import write_tree
 
 # Merges of ancestors within one merge. Real criss-cross histories need two or three.
-MAX_ANCESTORS_MERGED: Final = 50
+MAX_ANCESTORS_MERGED: Final = 16
 
 
 class VirtualBases:

@@ -32,13 +32,18 @@ MAX_ITEMS_TO_COMPARE: Final = 50_000  # files and folders
 MAX_FILES_TO_LOAD: Final = 1_000
 MAX_FILE_BYTES_TO_LOAD: Final = 6 * 1024 * 1024
 MAX_BYTES_TO_LOAD: Final = 64 * 1024 * 1024
+# Comparing texts of few different words takes a second for 50,000 lines, and more than linear time.
+MAX_FILE_LINES_TO_LOAD: Final = 100_000
+MAX_LINES_TO_LOAD: Final = 1_000_000
 
 LIMITS: Final = MergeLimits(
     items=MAX_ITEMS_TO_COMPARE,
     files=MAX_FILES_TO_LOAD,
     file_bytes=MAX_FILE_BYTES_TO_LOAD,
     bytes=MAX_BYTES_TO_LOAD,
-    renames=RenameLimits(pairs=10_000, bytes=16 * 1024 * 1024, comparisons=2_000_000),
+    file_lines=MAX_FILE_LINES_TO_LOAD,
+    lines=MAX_LINES_TO_LOAD,
+    renames=RenameLimits(pairs=10_000, bytes=8 * 1024 * 1024, comparisons=2_000_000),
 )
 
 

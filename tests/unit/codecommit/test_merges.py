@@ -475,7 +475,9 @@ def test_too_many_changes_are_not_compared(apart: Sides, monkeypatch: pytest.Mon
     asks_of_each(apart, "MaximumItemsToCompareExceeded", fast_forward=False)
 
 
-@pytest.mark.parametrize("less", [{"files": 0}, {"file_bytes": 10}, {"bytes": 30}])
+@pytest.mark.parametrize(
+    "less", [{"files": 0}, {"file_bytes": 10}, {"bytes": 30}, {"file_lines": 9}, {"lines": 29}]
+)
 def test_files_too_large_or_too_many_are_not_loaded(
     apart: Sides, monkeypatch: pytest.MonkeyPatch, less: dict[str, int]
 ) -> None:

@@ -12,7 +12,7 @@ from merge_histories import History
 from moorage.core.faults import Fault
 from moorage.core.names import ObjectId
 from moorage.git.renames import RenameLimits, find_renames
-from moorage.git.tree_changes import EXECUTABLE, NORMAL, Item, Three, TreeReader, changes
+from moorage.git.tree_changes import DIRECTORY, EXECUTABLE, NORMAL, Item, Three, TreeReader, changes
 from moorage.git.tree_writing import write_tree
 
 FEW = RenameLimits(pairs=100, bytes=100_000, comparisons=100_000)
@@ -103,3 +103,34 @@ def test_files_are_matched_by_content_then_by_name_then_by_likeness(repository: 
     assert find_renames(repository, deleted, added, set(), FEW) == {b"same": b"new/same"}
     for less in (FEW._replace(pairs=1), FEW._replace(bytes=10), FEW._replace(comparisons=1)):
         assert find_renames(repository, deleted, added, set(deleted), less) == {b"same": b"new/same"}
+
+
+def nested(repository: pygit2.Repository, item: Item, depth: int) -> ObjectId:
+    for _ in range(depth):
+        mode = b"40000" if item.is_tree else b"100644"
+        content = mode + b" n\0" + bytes.fromhex(item.object_id)
+        tree = ObjectId(str(repository.odb.write(pygit2.enums.ObjectType.TREE, content)))
+        item = Item(DIRECTORY, tree)
+    return item.object_id
+
+
+def test_folders_deeper_than_anything_real_are_not_looked_into(repository: pygit2.Repository) -> None:
+    one, two, three = (blob(repository, content) for content in (b"1\n", b"2\n", b"3\n"))
+    reader = TreeReader(repository)
+    for depth, refused in ((400, False), (3_000, True)):
+        trees = [nested(repository, item, depth) for item in (one, two, three)]
+        if refused:
+            with pytest.raises(Fault, match="folders deep"):
+                changes(reader, *trees, limit=10_000)
+        else:
+            ((path, found),) = changes(reader, *trees, limit=10_000).by_path.items()
+            assert found == Three(one, two, three)
+            assert write_tree(repository, trees[0], {path: two}) == trees[1]
+
+
+def test_a_folder_larger_than_anything_real_is_not_read(repository: pygit2.Repository) -> None:
+    entry = bytes.fromhex(blob(repository, b"x\n").object_id)
+    content = b"".join(b"100644 %0200d\0%b" % (number, entry) for number in range(40_000))
+    tree = ObjectId(str(repository.odb.write(pygit2.enums.ObjectType.TREE, content)))
+    with pytest.raises(Fault, match="MaximumItemsToCompareExceededException"):
+        TreeReader(repository).items(tree)

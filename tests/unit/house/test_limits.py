@@ -23,7 +23,15 @@ from moorage.git import (
 )
 from moorage.repos import merge, repositories
 from moorage.server import listeners
-from moorage.services.codecommit import conflict_resolution, merge_conflicts, names
+from moorage.services.codecommit import (
+    authors,
+    commit_creation,
+    conflict_resolution,
+    files,
+    merge_conflicts,
+    names,
+    paths,
+)
 from moorage.services.iam import oidc_providers, pages, public_keys, quotas, simulate
 from moorage.services.kms import aliases, grants, policies, rotation
 from moorage.services.kms import keys as kms_keys
@@ -90,6 +98,14 @@ LIMITS = {
     "repositories of an account": n(repositories.REPOSITORY_LIMIT),
     "a repository's description": f"{n(names.DESCRIPTION_LIMIT)} characters",
     "tags of a repository or identity": n(names.TAG_LIMIT),
+    "a file of the API": f"{files.FILE_BYTES_LIMIT // MB} MB",
+    "new content of a commit": f"{commit_creation.COMMIT_BYTES_LIMIT // MB} MB",
+    "new content of one folder": f"{commit_creation.FOLDER_BYTES_LIMIT // MB} MB",
+    "files named in such": n(commit_creation.COMMIT_FILES_LIMIT),
+    "a path": f"{n(paths.PATH_LIMIT)} characters",
+    "folders on the way": n(paths.FOLDERS_LIMIT),
+    "an author's name, e-mail": f"{n(authors.NAME_LIMIT)}, {authors.EMAIL_LIMIT} characters",
+    "a commit message of the API": f"{authors.MESSAGE_BYTES_LIMIT >> 10} KB",
     "a tag's key, value": f"{names.TAG_KEY_LIMIT}, {names.TAG_VALUE_LIMIT} characters",
     "commits between the two that are merged": n(merge.MAX_TIPS_DIVERGENCE),
     "ancestors merged to find": n(virtual_base.MAX_ANCESTORS_MERGED),
@@ -97,6 +113,7 @@ LIMITS = {
     "files changed on both sides": n(merge.MAX_FILES_TO_LOAD),
     "one of them; all of them": f"{merge.MAX_FILE_BYTES_TO_LOAD // MB} MB; "
     f"{merge.MAX_BYTES_TO_LOAD // MB} MB",
+    "lines of one of them": f"{n(merge.MAX_FILE_LINES_TO_LOAD)}; {n(merge.MAX_LINES_TO_LOAD)}",
     "entries that resolve conflicts": n(conflict_resolution.MAX_ENTRIES),
     "new content of one entry": f"{conflict_resolution.MAX_FILE_BYTES // MB} MB; "
     f"{conflict_resolution.MAX_BYTES // MB} MB",
