@@ -25,8 +25,9 @@ from moorage.core.arn import Arn
 from moorage.core.principal import Principal, Session
 from moorage.git.pkt_line import DELIM, FLUSH, encode
 from moorage.services.codecommit import codecommit
-from moorage.storage import attachments, kms_keys, policies, pull_requests, roles, users
+from moorage.storage import attachments, comments, kms_keys, policies, pull_requests, roles, users
 from moorage.storage.attachments import InlinePolicyRow
+from moorage.storage.comments import CommentRow, Location
 from moorage.storage.pull_requests import PullRequestRow
 from repositories_at_hand import OTHER_ACCOUNT, REGION, Desk
 
@@ -47,6 +48,7 @@ WITHOUT_RESOURCE = {
     "UpdateApprovalRuleTemplateName",
 }
 COMMIT = "a" * 40
+COMMENT = ":".join(["00000000-0000-4000-8000-000000000001"] * 2)
 RULE = json.dumps(
     {"Version": "2018-11-08", "Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 1}]}
 )
@@ -54,17 +56,24 @@ SENSIBLE: Mapping[str, Any] = {
     "approvalRuleContent": RULE,
     "approvalRuleTemplateContent": RULE,
     "afterBlobId": COMMIT,
+    "afterCommitId": COMMIT,
+    "beforeCommitId": "b" * 40,
     "blobId": COMMIT,
     "branchName": "topic",
+    "branches": [],
+    "commentId": COMMENT,
     "commitId": COMMIT,
     "commitIds": [COMMIT],
     "defaultBranchName": "topic",
+    "destinationArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:topic",
+    "inReplyTo": COMMENT,
     "kmsKeyId": "alias/aws/codecommit",
     "mergeOption": "SQUASH_MERGE",
     "newName": "demo",
     "newRuleContent": RULE,
     "oldName": "demo",
     "pullRequestId": "1",
+    "reactionValue": ":heart:",
     "repositoryName": "demo",
     "parentCommitId": "a" * 40,
     "putFiles": [{"filePath": "x", "fileContent": "eA=="}],
@@ -173,7 +182,7 @@ def document(*statements: Mapping[str, Any]) -> str:
 
 
 def add_what_requests_name(desk: Desk, repository_id: str) -> None:
-    """Add a template that the repository has, and a pull request, as requests name them."""
+    """Add a template that the repository has, a pull request and a comment, as requests name them."""
     desk.ask("CreateApprovalRuleTemplate", approvalRuleTemplateName="x", approvalRuleTemplateContent=RULE)
     both = {"approvalRuleTemplateName": "x", "repositoryName": "demo"}
     desk.ask("AssociateApprovalRuleTemplateWithRepository", **both)
@@ -204,6 +213,25 @@ def add_what_requests_name(desk: Desk, repository_id: str) -> None:
     with desk.installation.database.write() as connection:
         pull_requests.next_number(connection, ACCOUNT, REGION)
         pull_requests.add(connection, row)
+        comments.add(connection, a_comment(repository_id))
+
+
+def a_comment(repository_id: str) -> CommentRow:
+    return CommentRow(
+        comment_id=COMMENT,
+        account_id=ACCOUNT,
+        region=REGION,
+        repository_id=repository_id,
+        number=1,
+        location=Location(None, None, COMMIT),
+        in_reply_to=None,
+        content="Why?",
+        deleted=False,
+        author_arn=f"arn:aws:iam::{ACCOUNT}:user/author",
+        client_request_token=None,
+        created_at_ms=1,
+        modified_at_ms=1,
+    )
 
 
 @contextmanager
