@@ -13,6 +13,7 @@ from moorage.core.faults import Fault
 from moorage.core.names import ZERO_ID
 from moorage.core.principal import Caller
 from moorage.git.ref_names import RESERVED
+from moorage.repos import trigger_messages
 from moorage.repos.pull_requests import effects
 from moorage.repos.push_rules import DEFAULT_BRANCH, STALE
 from moorage.repos.repositories import does_not_exist
@@ -159,14 +160,16 @@ def _write(
         principal_arn=attempt.caller.principal.arn,
         at_ms=now_ms,
     )
+    # Nobody is told of moorage's own refs.
+    told = [change for change in attempt.changes if not change.name.startswith(RESERVED)]
     outbox.append(
         connection,
         *(
             outbox.reference_change(attempt.caller, row, change, now_ms, attempt.event_detail)
-            for change in attempt.changes
-            if not change.name.startswith(RESERVED)  # nobody is told of moorage's own refs
+            for change in told
         ),
     )
+    trigger_messages.enqueue(connection, attempt.caller, row, told, now_ms)
     if attempt.also is not None:
         attempt.also(connection, row, now_ms)
     _concern_pull_requests(connection, attempt, row, now_ms)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from moorage.auth.web_identity_fetch import Fetcher
 from moorage.auth.web_identity_keys import IssuerKeys
 from moorage.core.principal import Caller
+from moorage.repos.trigger_messages import NoSender, TriggerSender
 from moorage.storage.identifiers import Entropy
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 PUBLIC_ISSUERS = IssuerKeys(Fetcher())
+NO_SENDER = NoSender()
 
 
 class CloneUrls(Protocol):
@@ -54,3 +56,5 @@ class Call:
     entropy: Entropy = secrets.token_bytes
     # Asks OpenID Connect issuers for their keys; the default reaches public addresses alone.
     issuer_keys: IssuerKeys = PUBLIC_ISSUERS
+    # Sends what a trigger's test sends; the default says that nothing can be sent.
+    triggers: TriggerSender = NO_SENDER
