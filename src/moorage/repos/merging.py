@@ -121,6 +121,8 @@ def publish_merge(
     outcome = _mergeable(opened, asked)
     with building(opened) as new:
         work = _Work(caller, asked, _made(new, outcome, asked))
+        if also is None and work.merged.commit == asked.destination == opened.snapshot.ref(branch.encode()):
+            return work.merged  # a fast-forward to where the branch is
         more = also(work.merged) if also is not None else None
 
         def both(connection: Connection, row: RepositoryRow, now_ms: int) -> None:
