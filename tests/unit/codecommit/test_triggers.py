@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from moorage.core.faults import Fault
+from moorage.core.names import ZERO_ID
+from moorage.repos.trigger_messages import SendError
 from repositories_at_hand import Desk
 
 TOPIC = "arn:aws:sns:us-east-2:111122223333:pushes"
@@ -25,7 +30,7 @@ BUILD: dict[str, Any] = {
     "branches": ["main", "release/1"],
     "events": ["updateReference", "createReference"],
 }
-WITH_TRIGGERS = ("PutRepositoryTriggers",)
+WITH_TRIGGERS = ("PutRepositoryTriggers", "TestRepositoryTriggers")
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +146,62 @@ def test_the_repository_and_its_key_are_asked_for(desk: Desk, operation: str) ->
     desk.set_key_state("Disabled")
     with pytest.raises(Fault, match="EncryptionKeyDisabledException"):
         desk.ask(operation, repositoryName="demo", **more)
+
+
+# --- tested -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Box:
+    """Takes messages for topics, and none for functions."""
+
+    sent: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+
+    def send(self, arn: str, region: str, body: str) -> None:
+        if ":lambda:" in arn:
+            raise SendError(f"{arn} does not answer: start it")
+        self.sent.append((arn, region, json.loads(body)))
+
+
+def tried(desk: Desk, *triggers: dict[str, Any]) -> tuple[dict[str, Any], Box]:
+    box = Box()
+    there = Desk(desk.installation, replace(desk.call, triggers=box))
+    return there.ask("TestRepositoryTriggers", repositoryName="demo", triggers=list(triggers)), box
+
+
+def test_a_test_sends_the_last_commit_of_the_default_branch(desk: Desk, tmp_path: Path) -> None:
+    commits = desk.fill("demo", tmp_path / "pushed", {"main": 1, "old": 0})
+    configuration = put(desk, BUILD)
+    answer, box = tried(desk, RING)
+    assert answer == {"successfulExecutions": ["ring"], "failedExecutions": []}
+    ((arn, region, body),) = box.sent
+    assert (arn, region) == (TOPIC, "us-east-2")
+    (record,) = body["Records"]
+    assert record["codecommit"]["references"] == [{"commit": commits[1], "ref": "refs/heads/main"}]
+    assert record["eventName"] == "TriggerEventTest"
+    assert record["eventTriggerName"] == "ring"
+    assert record["eventTriggerConfigId"] == configuration
+    assert record["userIdentityARN"] == desk.caller.principal.arn
+    assert got(desk)["triggers"] == [BUILD]
+
+
+def test_a_test_of_an_empty_repository_sends_zeros(desk: Desk) -> None:
+    _, box = tried(desk, RING)
+    (reference,) = box.sent[0][2]["Records"][0]["codecommit"]["references"]
+    assert reference["commit"] == ZERO_ID
+
+
+def test_some_triggers_fail_and_others_do_not(desk: Desk) -> None:
+    answer, _ = tried(desk, RING, BUILD)
+    assert answer["successfulExecutions"] == ["ring"]
+    assert answer["failedExecutions"] == [
+        {"trigger": "build", "failureMessage": f"{FUNCTION} does not answer: start it"}
+    ]
+
+
+def test_where_nothing_can_be_sent_the_answer_says_so(desk: Desk) -> None:
+    answer = desk.ask("TestRepositoryTriggers", repositoryName="demo", triggers=[RING])
+    assert answer["successfulExecutions"] == []
+    (failure,) = answer["failedExecutions"]
+    assert failure["trigger"] == "ring"
+    assert TOPIC in failure["failureMessage"]

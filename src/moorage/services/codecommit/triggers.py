@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from moorage.repos.repositories import does_not_exist
+from moorage.repos.trigger_messages import Occasion, SendError, trial_body
 from moorage.services.codecommit import trigger_forms
+from moorage.services.codecommit.opening import opened
 from moorage.services.codecommit.service import codecommit
 from moorage.services.codecommit.targets import Request, named_repository
 from moorage.storage import audit
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_codecommit.type_defs import (
         GetRepositoryTriggersInputTypeDef,
         PutRepositoryTriggersInputTypeDef,
+        TestRepositoryTriggersInputTypeDef,
     )
 
     from moorage.services.call import Call
@@ -63,6 +67,33 @@ def put_repository_triggers(call: Call, request: PutRepositoryTriggersInputTypeD
         )
         audit.record(connection, change)
     return {"configurationId": configuration_id}
+
+
+@codecommit.operation("TestRepositoryTriggers", resource=_with_triggers)
+def test_repository_triggers(call: Call, request: TestRepositoryTriggersInputTypeDef) -> dict[str, Any]:
+    """Send the last commit of the default branch by each of the triggers, which need not be stored."""
+    given = trigger_forms.triggers(request, call.caller.region)
+    repository = opened(call, request)
+    ref = repository.row.default_branch
+    commit = repository.snapshot.ref(ref.encode()) if ref is not None else None
+    with call.database.read() as connection:
+        found = stored.of_repository(connection, repository.row.repository_id)
+    occasion = Occasion(
+        repository.row,
+        call.caller.principal.arn,
+        found.configuration_id if found is not None else str(uuid.uuid4()),
+        call.caller.now,
+    )
+    arrived, failed = [], []
+    for trigger in given:
+        try:
+            body = trial_body(occasion, trigger, ref, commit)
+            call.triggers.send(trigger.destination_arn, call.caller.region, body)
+        except SendError as error:
+            failed.append({"trigger": trigger.name, "failureMessage": str(error)})
+        else:
+            arrived.append(trigger.name)
+    return {"successfulExecutions": arrived, "failedExecutions": failed}
 
 
 def _shown(trigger: Trigger) -> dict[str, Any]:
