@@ -88,11 +88,15 @@ class Moorage:
 
     def signed_call(self, operation: str, body: bytes) -> bytes:
         """Return a CodeCommit request, signed now, as the bytes that go over the wire."""
+        return self.signed_call_at(self.port, operation, body)
+
+    def signed_call_at(self, port: int, operation: str, body: bytes) -> bytes:
+        """Return the same for any port of this machine."""
         headers = {
             "Content-Type": "application/x-amz-json-1.1",
             "X-Amz-Target": f"CodeCommit_20150413.{operation}",
         }
-        return self._signed(self.port, "codecommit", headers, body)
+        return self._signed(port, "codecommit", headers, body)
 
     def signed_form(self, port: int, service: str, body: bytes) -> bytes:
         """Return a request of a Query service at any port of this machine, signed now."""
