@@ -32,7 +32,7 @@ from moorage.git import capabilities, commands
 from moorage.repos.access import GitAccess
 from moorage.repos.fetch import Fetches
 from moorage.repos.prepared import PreparedResponses
-from moorage.server import connection_lines, duties
+from moorage.server import connection_lines, duties, receivers
 from moorage.server.stores import Stores, open_stores
 from moorage.server.test_mode import TestMode
 from moorage.services.call import Call
@@ -93,6 +93,7 @@ def calls(
         publisher=stores.publisher,
         keyring=stores.keyring,
         clone_urls=found.clone_urls,
+        triggers=receivers.trigger_targets(settings),
         issuer_keys=IssuerKeys(Fetcher(tuple(map(ipaddress.ip_network, settings.issuer_network)))),
     )
 
@@ -118,6 +119,8 @@ def build(
         git_password_lifetime=settings.git_password_lifetime,
     )
     call = calls(settings, installation, regions, place.endpoints, stores)
+    node = f"{socket.gethostname()[:40]}:{os.getpid()}"
+    dispatcher = receivers.dispatcher(settings, stores.database, node)
     entrance = GitEntrance(
         authenticator=authenticator,
         access=GitAccess(stores.gate, stores.repositories, stores.opener),
@@ -146,10 +149,10 @@ def build(
         test=TestMode.of(stores, installation, audit, clock) if settings.test_mode else None,
     )
     audit.start()
-    node = f"{socket.gethostname()[:40]}:{os.getpid()}"
-    jobs = duties.jobs(stores, installation.root_key, node)
+    jobs = duties.jobs(stores, installation.root_key, dispatcher, node)
 
     def close() -> None:
+        dispatcher.close()
         audit.close()
         stores.database.close()
 

@@ -15,6 +15,7 @@ from moorage.storage import leases, repositories, request_tokens
 
 if TYPE_CHECKING:
     from moorage.crypto.root_key import RootKey
+    from moorage.server.dispatch import Dispatcher
     from moorage.server.stores import Stores
 
 REPACK_SECONDS = 10.0
@@ -26,13 +27,16 @@ KEYS_SECONDS = 300.0
 REQUEST_TOKENS_SECONDS = 600.0
 # How long an idle worker may go on knowing a root key that was dropped.
 ROOT_KEY_SECONDS = 10.0
+# Events and triggers' messages leave this long after they came about, at most; one look costs little.
+DISPATCH_SECONDS = 0.5
+TIDY_DISPATCH_SECONDS = 600.0
 SWEEP_LEASE_MS = 600_000
 
 # Blobs half written by a node that died; no upload takes as long.
 TEMPORARIES_KEPT = timedelta(days=1)
 
 
-def jobs(stores: Stores, root_key: RootKey, node: str) -> list[Job]:
+def jobs(stores: Stores, root_key: RootKey, dispatcher: Dispatcher, node: str) -> list[Job]:
     """Return the periodic jobs of a node named `node`."""
     database, blobs, opener, cache = stores.database, stores.blobs, stores.opener, stores.cache
     maintenance = Maintenance(database, blobs, opener, node)
@@ -87,5 +91,7 @@ def jobs(stores: Stores, root_key: RootKey, node: str) -> list[Job]:
         Job("tidy", TIDY_SECONDS, tidy),
         Job("keys", KEYS_SECONDS, keys),
         Job("request tokens", REQUEST_TOKENS_SECONDS, forget_request_tokens),
+        Job("dispatch", DISPATCH_SECONDS, dispatcher.run),
+        Job("tidy dispatch", TIDY_DISPATCH_SECONDS, dispatcher.tidy),
         Job("root key", ROOT_KEY_SECONDS, root_key.refresh),
     ]

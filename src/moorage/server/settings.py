@@ -165,6 +165,23 @@ def _root_key(value: str) -> str:
     return value
 
 
+def _webhook(value: str) -> str:
+    parts = urlsplit(value)
+    if not parts.hostname or parts.scheme not in {"http", "https"}:
+        raise ValueError("not such a URL")
+    # What crosses the network in clear, anybody on the way may read and play again.
+    if parts.scheme == "http" and not Address(parts.hostname, 0).is_loopback:
+        raise ValueError("not this machine")
+    return value
+
+
+def _aws_url(value: str) -> str:
+    parts = urlsplit(value)
+    if value != "aws" and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise ValueError("not such a URL")
+    return value
+
+
 def default_data(environ: Mapping[str, str]) -> Path:
     """Return the data folder used where none is named."""
     base = environ.get("XDG_DATA_HOME") or Path(environ.get("HOME") or "~").expanduser() / ".local/share"
@@ -174,6 +191,7 @@ def default_data(environ: Mapping[str, str]) -> Path:
 Folder = Annotated[Path, AfterValidator(_folder)]
 # A named tuple is to pydantic a list, which it would read from the environment as JSON.
 ListenAddress = Annotated[Address, NoDecode, BeforeValidator(_address)]
+AwsUrl = Annotated[str, AfterValidator(_aws_url)]
 Domain = Annotated[str, BeforeValidator(lambda value: str(value).lower()), _matching(_DOMAIN)]
 
 
@@ -204,6 +222,7 @@ class Settings(BaseSettings):
     cache_size: Annotated[int, BeforeValidator(_size), Field(ge=64 << 20)] = 20 << 30
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     compat: Literal["friendly", "strict"] = "friendly"
+    guard_approvals: bool = False
     git_password_lifetime: Annotated[
         timedelta, BeforeValidator(_duration), Field(ge=timedelta(minutes=1), le=timedelta(hours=24))
     ] = timedelta(minutes=15)
@@ -213,6 +232,13 @@ class Settings(BaseSettings):
     issuer_network: Annotated[
         tuple[str, ...], NoDecode, BeforeValidator(_several), AfterValidator(_networks)
     ] = ()
+    events_file: Folder | None = None
+    events_webhook: Annotated[str, AfterValidator(_webhook)] | None = None
+    events_webhook_secret: Annotated[str, _matching(_TOKEN)] | None = Field(default=None, repr=False)
+    events_endpoint: AwsUrl | None = None
+    events_source: Annotated[str, _matching(re.compile(r"[A-Za-z0-9._-]{1,256}"))] = "aws.codecommit"
+    sns_endpoint: AwsUrl | None = None
+    lambda_endpoint: AwsUrl | None = None
     metrics_token: Annotated[str, _matching(_TOKEN)] | None = Field(default=None, repr=False)
     log_format: Literal["json", "console"] | None = None
     demo: bool = False

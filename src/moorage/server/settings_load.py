@@ -130,7 +130,7 @@ def _place(option: Option, flags: Mapping[str, object], path: Path | None) -> st
 
 
 def _given(option: Option, flags: Mapping[str, object], table: Mapping[str, Any]) -> object:
-    if option.name == "metrics_token":
+    if option.name in {"metrics_token", "events_webhook_secret"}:
         return "the value given"
     value = flags.get(option.name, os.environ.get(option.variable, table.get(option.name)))
     return _SECRETS_OF_URLS.sub(r"\g<before>\g<name>***", value) if isinstance(value, str) else value
@@ -153,6 +153,11 @@ def _check_together(settings: Settings) -> None:
         raise SettingsError(
             f"--http: {settings.http} is not a loopback address; passwords would cross the network in clear. "
             "Use --https there, or 127.0.0.1."
+        )
+    if (settings.events_webhook is None) != (settings.events_webhook_secret is None):
+        missing = "--events-webhook-secret" if settings.events_webhook_secret is None else "--events-webhook"
+        raise SettingsError(
+            f"{missing}: missing; a webhook and the secret that signs for it are given together."
         )
     _check_test_mode(settings)
 

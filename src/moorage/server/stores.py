@@ -50,6 +50,6 @@ def open_stores(settings: Settings, installation: Installation, clock: Clock) ->
     gate = Gate(database)
     keyring = Keyring(database, installation.root_key, gate, clock)
     opener = Opener(Snapshots(database), keyring, cache)
-    publisher = Publisher(database, blobs, opener)
+    publisher = Publisher(database, blobs, opener, guard_approvals=settings.guard_approvals)
     repositories = Repositories(database, keyring, cache)
     return Stores(database, blobs, cache, gate, keyring, opener, publisher, repositories)
