@@ -28,7 +28,7 @@ COUNT = int(os.environ.get("MOORAGE_MERGES", "1500"))
 
 # Of the merges compared, those in which one finds a conflict and the other does not. All of them are
 # of the kinds that docs/mechanisms/merges.md lists.
-MAY_DIFFER = 0.02
+MAY_DIFFER = 0.015
 
 BY_LINES = MergeRules(MergeOption.THREE_WAY, DetailLevel.LINE)
 
