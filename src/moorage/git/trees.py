@@ -50,24 +50,34 @@ def tree_of(repository: pygit2.Repository, commit_id: ObjectId) -> ObjectId:
     return ObjectId(str(_tree(repository, commit_id).id))
 
 
-def entry_at(repository: pygit2.Repository, tree_id: ObjectId, path: str | bytes) -> Entry | None:
+# Trees that were read, for who looks up many paths: libgit2 parses a large one anew each time.
+Opened = dict[ObjectId, pygit2.Tree]
+
+
+def entry_at(
+    repository: pygit2.Repository, tree_id: ObjectId, path: str | bytes, opened: Opened | None = None
+) -> Entry | None:
     """Return what is at a path (`docs/a.md`) below a tree; None where nothing is.
 
     The empty path is the tree itself. A path through a file, or through a submodule, leads nowhere.
     """
     parts = parts_of(path)
     found = Entry(FOLDER, tree_id, "folder")
-    for depth, found in enumerate(entries_along(repository, tree_id, path), 1):
+    for depth, found in enumerate(entries_along(repository, tree_id, path, opened), 1):
         if depth == len(parts):
             return found
     return None if parts else found
 
 
-def entries_along(repository: pygit2.Repository, tree_id: ObjectId, path: str | bytes) -> Iterator[Entry]:
+def entries_along(
+    repository: pygit2.Repository, tree_id: ObjectId, path: str | bytes, opened: Opened | None = None
+) -> Iterator[Entry]:
     """Yield what is at each step of a path, `a`, `a/b` and `a/b/c` of `a/b/c`, as far as it leads."""
-    folder = tree_id
+    folder, opened = tree_id, {} if opened is None else opened
     for name in parts_of(path):
-        found = _named(_tree(repository, folder), name)
+        if folder not in opened:
+            opened[folder] = _tree(repository, folder)
+        found = _named(opened[folder], name)
         if found is None:
             return
         yield found

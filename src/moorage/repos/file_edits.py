@@ -102,9 +102,12 @@ class _Tree:
     def __init__(self, repository: pygit2.Repository, tree: ObjectId | None) -> None:
         self._repository = repository
         self._tree = tree
+        self._opened: trees.Opened = {}
 
     def at(self, path: str) -> Entry | None:
-        return trees.entry_at(self._repository, self._tree, path) if self._tree is not None else None
+        if self._tree is None:
+            return None
+        return trees.entry_at(self._repository, self._tree, path, self._opened)
 
     def file(self, path: str) -> Entry:
         """Return a file or symbolic link.
@@ -121,7 +124,7 @@ class _Tree:
         """Refuse a file where a folder is, or whose folder is a file, unless that goes by the same commit."""
         if self._tree is None:
             return
-        along = trees.entries_along(self._repository, self._tree, path)
+        along = trees.entries_along(self._repository, self._tree, path, self._opened)
         for step, found in zip((*folders_of(path), path), along, strict=False):
             if found.kind == "submodule":
                 raise Fault("FilePathConflictsWithSubmodulePathException", f"{step} is a submodule")
