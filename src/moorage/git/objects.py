@@ -67,9 +67,9 @@ def read_commit(repository: Path, object_id: ObjectId) -> CommitInfo | None:
     return parse_commit(object_id, content)
 
 
-def peel_to_commit(repository: Path, object_id: ObjectId) -> ObjectId | None:
+def peel_to_commit(repository: Path | pygit2.Repository, object_id: ObjectId) -> ObjectId | None:
     """Return the commit that an id comes to when annotated tags are followed, or None where to none."""
-    opened = _open(repository)
+    opened = _open(repository) if isinstance(repository, Path) else repository
     if _header(opened, object_id) is None:
         return None
     try:

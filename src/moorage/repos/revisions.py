@@ -9,17 +9,22 @@ from moorage.core.names import ObjectId
 from moorage.git import objects, ref_names
 
 if TYPE_CHECKING:
+    import pygit2
+
     from moorage.repos.opened import OpenRepository
 
 _OBJECT_ID = re.compile(r"[0-9a-fA-F]{40}")
 _HEAD: Final = "HEAD"
 
 
-def resolve(opened: OpenRepository, specifier: str) -> ObjectId | None:
+def resolve(
+    opened: OpenRepository, specifier: str, *, reader: pygit2.Repository | None = None
+) -> ObjectId | None:
     """Return the commit that a specifier names, or None.
 
     A full commit id, a full ref name, HEAD, a branch or a tag; where a branch and a tag have the
-    same name it is the branch. Annotated tags are followed to their commit.
+    same name it is the branch. Annotated tags are followed to their commit. `reader` is the same
+    repository, where the caller has it open already: to open it costs more than to look.
     """
     if _OBJECT_ID.fullmatch(specifier):
         named: ObjectId | None = ObjectId(specifier.lower())
@@ -27,6 +32,8 @@ def resolve(opened: OpenRepository, specifier: str) -> ObjectId | None:
         named = _by_name(opened, specifier)
     if named is None:
         return None
+    if reader is not None:
+        return objects.peel_to_commit(reader, named)
     with opened.reading() as path:
         return objects.peel_to_commit(path, named)
 

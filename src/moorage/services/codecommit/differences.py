@@ -20,6 +20,7 @@ from moorage.services.codecommit.targets import Request, named_repository
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pygit2
     from types_boto3_codecommit.type_defs import GetBlobDifferencesInputTypeDef, GetDifferencesInputTypeDef
 
     from moorage.core.names import ObjectId
@@ -67,9 +68,10 @@ def get_differences(call: Call, request: GetDifferencesInputTypeDef) -> dict[str
         call, "GetDifferences", request, default=_DIFFERENCES_A_PAGE, maximum=_MOST_DIFFERENCES_A_PAGE
     )
     with repository.reading() as folder:
-        before, after, start_after = _sides(repository, request, page.after)
+        reader = objects.open_bare(folder)
+        before, after, start_after = _sides(repository, reader, request, page.after)
         try:
-            found = between(objects.open_bare(folder), before, after, start_after=start_after)
+            found = between(reader, before, after, start_after=start_after)
         except NothingThere:
             raise Fault(
                 "PathDoesNotExistException",
@@ -81,18 +83,22 @@ def get_differences(call: Call, request: GetDifferencesInputTypeDef) -> dict[str
 
 
 def _sides(
-    repository: OpenRepository, request: Request, cursor: str | None
+    repository: OpenRepository, reader: pygit2.Repository, request: Request, cursor: str | None
 ) -> tuple[Side, Side, bytes | None]:
     """Return what to compare, and after which path to start."""
+
+    def required(specifier: str) -> ObjectId:
+        return specifiers.required(repository, specifier, reader=reader)
+
     before_path, after_path = _paths(request)
     if cursor is not None:
         old, new, path = cursor.split(" ", 2)
-        before = None if old == _NOTHING else specifiers.required(repository, old)
-        after = specifiers.required(repository, new)
+        before = None if old == _NOTHING else required(old)
+        after = required(new)
         return Side(before, before_path), Side(after, after_path), path.encode(errors="surrogateescape")
     asked = request.get("beforeCommitSpecifier")
-    before = specifiers.required(repository, asked) if asked is not None else None
-    after = specifiers.required(repository, request["afterCommitSpecifier"])
+    before = required(asked) if asked is not None else None
+    after = required(request["afterCommitSpecifier"])
     return Side(before, before_path), Side(after, after_path), None
 
 
@@ -140,8 +146,8 @@ def get_blob_differences(call: Call, request: GetBlobDifferencesInputTypeDef) ->
     start = int(page.after or 0)
     with repository.lending() as place:
         reader = objects.open_bare(place.repository)
-        before_bytes = 0 if before is None else _size(place.repository, before)
-        after_bytes = _size(place.repository, after)
+        before_bytes = 0 if before is None else _size(place.repository, reader, before)
+        after_bytes = _size(place.repository, reader, after)
         compared = blob_differences.compare(place, reader, before, after, options)
         try:
             taken = blob_differences.page(islice(compared.hunks, start, None), page.limit)
@@ -157,11 +163,11 @@ def get_blob_differences(call: Call, request: GetBlobDifferencesInputTypeDef) ->
     }
 
 
-def _size(repository: Path, blob: ObjectId) -> int:
+def _size(repository: Path, reader: pygit2.Repository, blob: ObjectId) -> int:
     """Return the size of a blob that may be compared."""
     if objects.object_type(repository, blob) != "blob":
         raise Fault("BlobIdDoesNotExistException", f"Blob {blob} does not exist")
-    found = blob_differences.size(objects.open_bare(repository), blob)
+    found = blob_differences.size(reader, blob)
     if found > FILE_BYTES_LIMIT:
         raise Fault(
             "FileTooLargeException",

@@ -57,8 +57,10 @@ def parent(request: Request) -> ObjectId | None:
 def get_file(call: Call, request: GetFileInputTypeDef) -> dict[str, Any]:
     repository, path = opened(call, request), paths.file_path(request["filePath"])
     with repository.reading() as folder:
-        commit = specifiers.required(repository, request.get("commitSpecifier", specifiers.HEAD))
         reader = objects.open_bare(folder)
+        commit = specifiers.required(
+            repository, request.get("commitSpecifier", specifiers.HEAD), reader=reader
+        )
         found = trees.entry_at(reader, trees.tree_of(reader, commit), path)
         if found is None or not found.is_content:
             raise Fault("FileDoesNotExistException", f"There is no file {names.shown(path)} in {commit}")

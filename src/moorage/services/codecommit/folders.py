@@ -44,8 +44,10 @@ def get_folder(call: Call, request: GetFolderInputTypeDef) -> dict[str, Any]:
     """List a folder. Of names that are not UTF-8 the odd bytes are shown as U+FFFD."""
     repository, path = opened(call, request), paths.folder_path(request["folderPath"])
     with repository.reading() as folder:
-        commit = specifiers.required(repository, request.get("commitSpecifier", specifiers.HEAD))
         reader = objects.open_bare(folder)
+        commit = specifiers.required(
+            repository, request.get("commitSpecifier", specifiers.HEAD), reader=reader
+        )
         found = trees.entry_at(reader, trees.tree_of(reader, commit), path)
         if found is None or found.kind != "folder":
             raise Fault("FolderDoesNotExistException", f"There is no folder {names.shown(path)} in {commit}")

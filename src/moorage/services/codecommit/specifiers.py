@@ -10,6 +10,8 @@ from moorage.repos import revisions
 from moorage.services.codecommit import names
 
 if TYPE_CHECKING:
+    import pygit2
+
     from moorage.core.names import ObjectId
     from moorage.repos.opened import OpenRepository
 
@@ -32,13 +34,13 @@ def form(specifier: str) -> str:
     return specifier
 
 
-def required(opened: OpenRepository, specifier: str) -> ObjectId:
-    """Return the commit that a specifier names.
+def required(opened: OpenRepository, specifier: str, *, reader: pygit2.Repository | None = None) -> ObjectId:
+    """Return the commit that a specifier names. `reader` is the repository where it is open already.
 
     Raises:
         Fault: CommitDoesNotExistException.
     """
-    found = revisions.resolve(opened, specifier)
+    found = revisions.resolve(opened, specifier, reader=reader)
     if found is None:
         raise Fault(
             "CommitDoesNotExistException",
