@@ -193,7 +193,7 @@ OPTIONS: tuple[Option, ...] = (
         "off",
         "refuse a push or a merge of branches that would merge a pull request past its approval rules; AWS "
         "lets it pass",
-        "nothing, or true or false in the file and the environment",
+        "true or false",
         "true",
     ),
     Option(
