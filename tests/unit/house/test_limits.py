@@ -21,23 +21,28 @@ from moorage.git import (
     ref_names,
     virtual_base,
 )
-from moorage.repos import merge, repositories
+from moorage.repos import comment_places, comments, merge, repositories
 from moorage.server import listeners
 from moorage.services.codecommit import (
     authors,
+    comment_forms,
     commit_creation,
     conflict_resolution,
     files,
+    idempotency,
     merge_conflicts,
     names,
     paths,
+    reactions,
+    trigger_forms,
 )
+from moorage.services.codecommit import comments as comment_lists
 from moorage.services.iam import oidc_providers, pages, public_keys, quotas, simulate
 from moorage.services.kms import aliases, grants, policies, rotation
 from moorage.services.kms import keys as kms_keys
 from moorage.services.kms import tags as kms_tags
 from moorage.services.sts import federated, session_policies
-from moorage.storage import audit_batch, database, grace, login_profiles
+from moorage.storage import audit_batch, database, grace, login_profiles, request_tokens
 from moorage.wire import query
 
 PAGE = Path(__file__).parents[3] / "docs" / "mechanisms" / "limits.md"
@@ -169,6 +174,16 @@ LIMITS = {
     "wait before a key": "{} to {} days".format(*kms_keys.WAITING_DAYS),
     "actions times resources of a simulation": n(simulate.SIMULATED_ACCESSES),
     "statements that one page of a simulation": n(simulate.STATEMENTS_A_PAGE),
+    "a comment": f"{n(comment_forms.CONTENT_LIMIT)} characters",
+    "a file that takes comments": f"{comment_places.MAX_BYTES_FOR_LINES // MB} MB",
+    "users who react": n(comments.REACTIONS_LIMIT),
+    "comments of a page": n(comment_lists.COMMENTS_A_PAGE_AT_MOST),
+    "reactions of a page": n(reactions.REACTIONS_A_PAGE),
+    "a request token": f"{idempotency.TOKEN_LIMIT} characters",
+    "memory of a request token": f"{request_tokens.KEPT_MS // 3_600_000} h",
+    "triggers of a repository": n(trigger_forms.TRIGGERS_LIMIT),
+    "branches of a trigger": n(trigger_forms.BRANCHES_LIMIT),
+    "custom data of a trigger": f"{n(trigger_forms.CUSTOM_DATA_LIMIT)} characters",
     "refused logins recorded in the audit": f"{audit_batch.STRANGERS_A_MINUTE} a minute and process",
 }
 
