@@ -35,7 +35,7 @@ def is_member(text: str) -> bool:
 def means(member: str, arn: str) -> bool:
     """Tell whether a pool's member means the principal of that ARN."""
     if not member.startswith(_APPROVERS):
-        return has_pattern(arn, member) and _account(arn) == _account(member)
+        return has_pattern(arn, member)  # a star comes after the account only: see _ARN_FORM
     named = _named(arn)
     if named is None:
         return False
@@ -63,10 +63,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     first, *rest = (re.escape(part) for part in re.sub(r"\*+", "*", pattern).split("*"))
     *middle, last = rest
     return re.compile(first + "".join(f"(?>.*?{part})" for part in middle) + f".*{last}", re.DOTALL)
-
-
-def _account(arn: str) -> str:
-    return arn.split(":", 5)[4]
 
 
 def _named(arn: str) -> tuple[str, str] | None:
