@@ -222,3 +222,14 @@ def test_events_wait_in_the_order_they_were_written_in_until_they_are_noted_as_s
         assert [event.at_ms for event in outbox.unsent(connection)] == [2]
         assert outbox.prune(connection, before_ms=10) == 2
         assert [event.at_ms for event in outbox.unsent(connection)] == [2]
+
+
+def test_what_is_held_is_written_unless_something_settles_it(database: Database) -> None:
+    batch = AuditBatch(database)
+    one, other = ("arn", "repository", "address", "git"), ("arn", "repository", "address", "other")
+    batch.hold(one, an_event())
+    batch.hold(one, an_event())
+    batch.settle(one, an_event())
+    batch.hold(other, an_event())
+    batch.flush()
+    assert recorded(database) == 2
