@@ -25,6 +25,7 @@ COMMANDS = (
     Command("account", "create, list or close accounts", "moorage.cli.account"),
     Command("why", "explain who may do what, or why a request was refused", "moorage.cli.why"),
     Command("audit", "read, follow or export who did what", "moorage.cli.audit"),
+    Command("deliveries", "see what has not arrived; retry or drop it", "moorage.cli.deliveries"),
     Command("imds", "give this machine the role of an instance profile", "moorage.cli.imds"),
     Command("root-key", "rotate the root key while the service runs", "moorage.cli.root_key"),
     Command("verify", "check every repository's stored data", "moorage.cli.verify"),

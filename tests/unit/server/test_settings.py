@@ -211,7 +211,15 @@ def test_every_example_in_the_table_is_taken(tmp_path: Path) -> None:
         if option.name in {"tls_cert", "tls_key"}:
             continue
         value = (option.example,) if option.repeatable else option.example
-        load({option.name: value})
+        load({**_beside(option.name), option.name: value})
+
+
+def _beside(name: str) -> dict[str, str]:
+    """Return what a setting cannot be without."""
+    if not name.startswith("events_webhook"):
+        return {}
+    pair = {"events_webhook": "https://ci.example.org", "events_webhook_secret": "s" * 16}
+    return {other: value for other, value in pair.items() if other != name}
 
 
 def _as_toml(option: Option) -> str:
@@ -231,6 +239,7 @@ def test_every_setting_is_a_flag_a_variable_and_a_key_of_the_file(
         option = replace(option, example=str(file))
         beside = {"tls_cert": str(file), "tls_key": str(file)}
         del beside[option.name]
+    beside |= _beside(option.name)
     expected = getattr(load({**beside, option.name: option.example}), option.name)
     words = [option.flag] if option.metavar is None else [option.flag, option.example]
     parser = argparse.ArgumentParser()
