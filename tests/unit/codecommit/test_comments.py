@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -23,6 +24,14 @@ NEW = {"filePath": "new.txt", "filePosition": 1, "relativeFileVersion": "AFTER"}
 @pytest.fixture
 def change(desk: Desk) -> Change:
     return Change.of(desk)
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Change]:
+    """A change for those who are refused: nobody comments on it."""
+    desk = Desk.at(tmp_path_factory.mktemp("untouched"))
+    yield Change.of(desk)
+    desk.close()
 
 
 def refused(change: Change, error: str, operation: str, **request: Any) -> Fault:
@@ -102,19 +111,21 @@ def test_a_first_commit_takes_comments_without_one_before(change: Change) -> Non
         ("InvalidFilePosition", {**NEW, "filePosition": 2}),
     ],
 )
-def test_a_place_that_is_not_there_is_refused(change: Change, error: str, location: dict[str, Any]) -> None:
-    refused(change, error, "PostCommentForComparedCommit", **change.request(location=location))
-    assert change.listed() == []
+def test_a_place_that_is_not_there_is_refused(
+    untouched: Change, error: str, location: dict[str, Any]
+) -> None:
+    refused(untouched, error, "PostCommentForComparedCommit", **untouched.request(location=location))
+    assert untouched.listed() == []
 
 
 def test_a_last_line_without_a_newline_is_a_line(change: Change) -> None:
     assert change.post(location=NEW)["location"] == NEW
 
 
-def test_the_side_before_needs_a_commit_before(change: Change) -> None:
-    request = change.request(location={**AT, "filePosition": 1, "relativeFileVersion": "BEFORE"})
+def test_the_side_before_needs_a_commit_before(untouched: Change) -> None:
+    request = untouched.request(location={**AT, "filePosition": 1, "relativeFileVersion": "BEFORE"})
     request.pop("beforeCommitId")
-    refused(change, "InvalidFileLocation", "PostCommentForComparedCommit", **request)
+    refused(untouched, "InvalidFileLocation", "PostCommentForComparedCommit", **request)
 
 
 @pytest.mark.parametrize(
@@ -132,8 +143,8 @@ def test_the_side_before_needs_a_commit_before(change: Change) -> None:
         ("RepositoryDoesNotExist", {"repositoryName": "none"}),
     ],
 )
-def test_a_wrong_comment_is_refused(change: Change, error: str, more: dict[str, Any]) -> None:
-    refused(change, error, "PostCommentForComparedCommit", **change.request() | more)
+def test_a_wrong_comment_is_refused(untouched: Change, error: str, more: dict[str, Any]) -> None:
+    refused(untouched, error, "PostCommentForComparedCommit", **untouched.request() | more)
 
 
 @pytest.mark.parametrize(
@@ -144,9 +155,9 @@ def test_a_wrong_comment_is_refused(change: Change, error: str, more: dict[str, 
         ("RepositoryNameRequired", "repositoryName"),
     ],
 )
-def test_what_is_absent_is_named(change: Change, error: str, absent: str) -> None:
-    request = {key: value for key, value in change.request().items() if key != absent}
-    refused(change, error, "PostCommentForComparedCommit", **request)
+def test_what_is_absent_is_named(untouched: Change, error: str, absent: str) -> None:
+    request = {key: value for key, value in untouched.request().items() if key != absent}
+    refused(untouched, error, "PostCommentForComparedCommit", **request)
 
 
 def test_a_comment_of_the_longest_text_is_kept(change: Change) -> None:
@@ -154,9 +165,9 @@ def test_a_comment_of_the_longest_text_is_kept(change: Change) -> None:
     assert change.get(change.comment(text))["content"] == text
 
 
-def test_two_equal_commits_are_no_change(change: Change) -> None:
-    request = change.request(beforeCommitId=change.after.upper())
-    refused(change, "BeforeCommitIdAndAfterCommitIdAreSame", "PostCommentForComparedCommit", **request)
+def test_two_equal_commits_are_no_change(untouched: Change) -> None:
+    request = untouched.request(beforeCommitId=untouched.after.upper())
+    refused(untouched, "BeforeCommitIdAndAfterCommitIdAreSame", "PostCommentForComparedCommit", **request)
 
 
 # --- request tokens -----------------------------------------------------------------------------
@@ -251,9 +262,9 @@ def test_a_list_comes_in_pages_that_lose_and_repeat_nothing(change: Change) -> N
         ("RepositoryDoesNotExist", {"repositoryName": "none"}),
     ],
 )
-def test_a_wrong_list_is_refused(change: Change, error: str, more: dict[str, Any]) -> None:
-    asked = {"repositoryName": "demo", "beforeCommitId": change.before, "afterCommitId": change.after}
-    refused(change, error, "GetCommentsForComparedCommit", **asked | more)
+def test_a_wrong_list_is_refused(untouched: Change, error: str, more: dict[str, Any]) -> None:
+    asked = {"repositoryName": "demo", "beforeCommitId": untouched.before, "afterCommitId": untouched.after}
+    refused(untouched, error, "GetCommentsForComparedCommit", **asked | more)
 
 
 BY_ID: dict[str, dict[str, Any]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,6 +20,16 @@ AT: dict[str, Any] = {"filePath": "a.txt", "filePosition": 3, "relativeFileVersi
 @pytest.fixture
 def change(desk: Desk) -> Change:
     return Change.of(desk)
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Change, str]]:
+    """A change with a pull request, beside repository other, for those who are refused."""
+    desk = Desk.at(tmp_path_factory.mktemp("untouched"))
+    change = Change.of(desk)
+    desk.repository("other")
+    yield change, change.pull_request()
+    desk.close()
 
 
 @pytest.fixture
@@ -134,8 +145,8 @@ def test_others_are_told_of_comments_on_pull_requests(change: Change, number: st
         ("InvalidFilePosition", {"location": {**AT, "filePosition": 4}}),
     ],
 )
-def test_a_wrong_comment_is_refused(change: Change, number: str, error: str, more: dict[str, Any]) -> None:
-    change.desk.repository("other")
+def test_a_wrong_comment_is_refused(untouched: tuple[Change, str], error: str, more: dict[str, Any]) -> None:
+    change, number = untouched
     request = change.request(pullRequestId=number) | more
     refused(change, error, "PostCommentForPullRequest", **request)
     assert listed(change, number) == []
@@ -154,7 +165,8 @@ def test_a_wrong_comment_is_refused(change: Change, number: str, error: str, mor
         ("CommitIdRequired", {"repositoryName": "demo", "afterCommitId": NO_COMMIT}),
     ],
 )
-def test_a_wrong_list_is_refused(change: Change, number: str, error: str, more: dict[str, Any]) -> None:
+def test_a_wrong_list_is_refused(untouched: tuple[Change, str], error: str, more: dict[str, Any]) -> None:
+    change, number = untouched
     refused(change, error, "GetCommentsForPullRequest", **{"pullRequestId": number} | more)
 
 
@@ -169,9 +181,9 @@ def test_a_wrong_list_is_refused(change: Change, number: str, error: str, more: 
     ],
 )
 def test_wrong_commits_to_list_are_refused(
-    change: Change, number: str, error: str, more: dict[str, Any]
+    untouched: tuple[Change, str], error: str, more: dict[str, Any]
 ) -> None:
-    change.desk.repository("other")
+    change, number = untouched
     compared = {"beforeCommitId": change.before, "afterCommitId": change.after}
     request = {"pullRequestId": number, "repositoryName": "demo", **compared} | more
     refused(change, error, "GetCommentsForPullRequest", **request)
