@@ -11,7 +11,9 @@ from moorage.keys.keyring import Keyring
 from moorage.repos.maintenance import Maintenance
 from moorage.repos.sweep import Sweeper
 from moorage.server import duties
+from moorage.server.dispatch import Dispatcher
 from moorage.server.stores import Stores
+from moorage.server.trigger_targets import TriggerTargets
 from moorage.storage import tables
 from repository_at_hand import Node
 
@@ -71,7 +73,9 @@ def test_the_cache_keeps_a_retired_pack_as_long_as_its_row(node: Node, local: Pa
     repacked(node, local)
     parts = (node.gate, Keyring(node.database, node.root_key, node.gate), node.opener, node.publisher)
     stores = Stores(node.database, node.blobs, node.cache, *parts, node.repositories)
-    tidy = next(job for job in duties.jobs(stores, node.root_key, "this node") if job.name == "tidy")
+    dispatcher = Dispatcher(node.database, {}, TriggerTargets(), "this node")
+    jobs = duties.jobs(stores, node.root_key, dispatcher, "this node")
+    tidy = next(job for job in jobs if job.name == "tidy")
     packs = node.cache.path(node.open("Demo").row.repository_id) / "objects" / "pack"
     tidy.work()
     kept = len(list(packs.glob("*.pack")))

@@ -106,14 +106,14 @@ def test_a_change_that_no_trigger_is_about_sends_nothing(tmp_path: Path) -> None
 
 
 def test_a_push_sends_what_its_repositorys_triggers_ask_for(tmp_path: Path) -> None:
-    desk = Desk.at(tmp_path / "desk")
+    desk = Desk.at(tmp_path)
     for name in ("demo", "other"):
         desk.repository(name)
     row = desk.call.repositories.require(desk.caller, "demo")
     with desk.call.database.write() as connection:
         triggers.put(connection, row.repository_id, [trigger("createReference")])
     for name in ("demo", "other"):
-        desk.fill(name, tmp_path / name, {"main": 1, "side": 0})
+        desk.fill(name, tmp_path / f"local-{name}", {"main": 1, "side": 0})
     with desk.call.database.read() as connection:
         (found,) = deliveries.listing(connection)
     assert (found.target, found.stream) == (TOPIC, row.arn)
