@@ -1,14 +1,8 @@
-"""Which error wins when several are true, and what is answered to what moorage does not know."""
+"""Which error wins when several are true."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-from botocore.exceptions import ClientError
-
 from codecommit_at_hand import Pushed, Service, access_denied, allow, deny, refused
-from moorage.services.codecommit import codecommit
 
 NO_COMMIT = "0" * 39 + "1"
 
@@ -77,15 +71,3 @@ def test_listing_needs_a_right_to_everything(service: Service) -> None:
     client = service.codecommit(keys=service.user(allow("codecommit:*", resource=service.arn("*"))))
     with access_denied(on="*"):
         client.list_repositories()
-
-
-@pytest.mark.parametrize("operation", sorted(codecommit.missing()))
-def test_an_operation_that_moorage_has_not_yet_is_answered_as_unknown(
-    service: Service, operation: str
-) -> None:
-    client: Any = service.codecommit(check=False)
-    names = {api: name for name, api in client.meta.method_to_api_mapping.items()}
-    with pytest.raises(ClientError) as caught:
-        getattr(client, names[operation])()
-    assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400

@@ -133,7 +133,7 @@ TARGETS = [
     "CodeCommit_20150413.ListRepositories.x",
     "CodeCommit_20150413.listRepositories",
     "CodeCommit_20150413.__init__",
-    "CodeCommit_20150413.CreatePullRequest",
+    "CodeCommit_20150413.CreatePullRequests",
     "CodeCommit_20990101.ListRepositories",
     "TrentService.ListKeyRings",
     "TrentService.ListRepositories",

@@ -69,7 +69,7 @@ def test_an_unsigned_query_call_is_refused_in_xml(moorage: Server) -> None:
     [
         ("CodeCommit_20150413.NoSuchThing", "UnknownOperationException"),
         ("CodeCommit_20150413.", "UnknownOperationException"),
-        ("CodeCommit_20150413.CreatePullRequest", "UnknownOperationException"),
+        ("CodeCommit_20150413.createPullRequest", "UnknownOperationException"),
         ("TrentService.NoSuchThing", "UnknownOperationException"),
     ],
 )
