@@ -54,6 +54,11 @@ PROGRAM_FOLDERS = ("/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/lib/postgresq
 BACKPORTS_AWS = VENV / "debian" / "aws-backports"
 BACKPORTS_PACKAGES = ("awscli", "python3-awscrt")
 
+# What the suites drive with Node: locked with hashes, installed by npm from the registry it is set up for.
+JAVASCRIPT = ROOT / "tests" / "e2e" / "javascript"
+NODE_PACKAGES = VENV / "javascript"
+OLDEST_NODE = 20
+
 
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="dev.py", description="Run, test and check moorage.")
@@ -84,6 +89,7 @@ def test(arguments: list[str]) -> int:
     make_environment("dev")
     if not fast:
         install_debian_programs()
+        install_node_packages()
     pytest = [str(PYTHON), "-m", "pytest"]
     if not any(not argument.startswith("-") for argument in arguments):
         # One process a core; a module stays on one of them, so that its server is started once.
@@ -283,6 +289,35 @@ def unpack_backports_aws() -> None:
             call(["dpkg-deb", "-x", str(archive), str(unpacked)])
         if (unpacked / "usr" / "bin" / "aws").exists():
             unpacked.rename(BACKPORTS_AWS)
+
+
+def install_node_packages() -> None:
+    """Bring `.venv/javascript` to what the lock file says; without Node, say what is missing."""
+    if not has_node():
+        say(f"suites are skipped for want of Node.js {OLDEST_NODE} or newer, with npm")
+        return
+    stamp = NODE_PACKAGES / "stamp"
+    with locked(VENV / ".javascript-lock"):
+        wanted = digest(JAVASCRIPT / "package.json", JAVASCRIPT / "package-lock.json")
+        if stamp.exists() and stamp.read_text() == wanted:
+            return
+        say("installing the packages of tests/e2e/javascript")
+        NODE_PACKAGES.mkdir(exist_ok=True)
+        stamp.unlink(missing_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(JAVASCRIPT / name, NODE_PACKAGES)
+        # No package runs anything while it is installed.
+        npm = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
+        if call(npm, quiet=True, folder=NODE_PACKAGES) == 0:
+            stamp.write_text(wanted)
+
+
+def has_node() -> bool:
+    node = shutil.which("node")
+    if node is None or shutil.which("npm") is None:
+        return False
+    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    return told.startswith("v") and int(told[1:].partition(".")[0]) >= OLDEST_NODE
 
 
 def find(program: str) -> str | None:
