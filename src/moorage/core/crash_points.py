@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 
-# The steps of `publish` in their order, and those of a repack (design.md section 2).
+# The steps of `publish` in their order, those of a repack, and between sending and noting that it was sent.
 STEPS = (
     "authorized",
     "received",
@@ -23,6 +23,7 @@ STEPS = (
     "repack-packed",
     "repack-stored",
     "repack-committed",
+    "delivered",
 )
 
 VARIABLE = "MOORAGE_CRASH_AT"

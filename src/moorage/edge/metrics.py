@@ -27,6 +27,12 @@ in_progress = Gauge(
 refused_logins = Counter(
     "moorage_authentication_failures", "Requests whose credentials were missing or wrong.", ["door"]
 )
+deliveries = Gauge(
+    "moorage_deliveries",
+    "Events and triggers' messages that have not arrived: waiting, or dead (given up).",
+    ["state"],
+    multiprocess_mode="mostrecent",
+)
 _build = Gauge("moorage_build_info", "The version that runs.", ["version"], multiprocess_mode="max")
 _build.labels(__version__).set(1)
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from moorage.core import crash_points
+from moorage.edge import metrics
 from moorage.repos.trigger_messages import SendError, TriggerSender
 from moorage.server.event_sinks import EventSink
 from moorage.storage import deliveries, leases, outbox
@@ -108,6 +109,9 @@ class Dispatcher:
                 self._lease = leases.acquire(
                     connection, LEASE_NAME, self.node, now_ms=now_ms, duration_ms=LEASE_MS
                 )
+            if self._lease is not None:
+                for state, count in deliveries.counts(connection).items():
+                    metrics.deliveries.labels(state).set(count)
         self._ask_again_at = now + _RENEW_SECONDS
         return self._lease is not None
 

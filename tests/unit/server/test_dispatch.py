@@ -17,6 +17,7 @@ import pytest
 from http_receiver import Receiver, receiving
 from identities_at_hand import ACCOUNT
 from moorage.core.secrets import Secret
+from moorage.edge import metrics
 from moorage.repos.trigger_messages import SendError
 from moorage.server.aws_endpoints import AwsEndpoint
 from moorage.server.dispatch import Dispatcher, envelope
@@ -214,6 +215,19 @@ def test_closing_waits_for_what_is_being_sent(database: Database) -> None:
     closing.join(10)
     assert sink.came == ["1"]
     assert waiting(database)["waiting"] == 0
+
+
+def test_the_metrics_tell_how_many_wait_and_how_many_were_given_up(database: Database) -> None:
+    with database.write() as connection:
+        given = [Message("sink", stream, REGION, "{}") for stream in "abc"]
+        deliveries.add(connection, given, database.now_ms(connection) + 100_000)
+        deliveries.given_up(connection, deliveries.listing(connection)[0], "gone")
+    working = dispatcher(database)
+    working.run()
+    working.close()
+    shown = metrics.render().decode()
+    assert 'moorage_deliveries{state="waiting"} 2.0' in shown
+    assert 'moorage_deliveries{state="dead"} 1.0' in shown
 
 
 def test_an_event_is_told_in_eventbridges_form() -> None:
