@@ -16,6 +16,7 @@ HIDDEN_MEMBERS = frozenset(
         "AuthenticationCode2",
         "ContextAssertion",
         "EncodedMessage",
+        "ExternalId",
         "GrantToken",
         "GrantTokens",
         "KeyStorePassword",

@@ -102,7 +102,10 @@ class AuditBatch:
         It is written when none comes within a second.
         """
         with self._lock:
-            if len(self._held) < _QUEUE_EVENTS:
+            if conversation in self._held:
+                # Whoever asks again and again is told of after a second all the same.
+                self._held[conversation] = (event, self._held[conversation][1])
+            elif len(self._held) < _QUEUE_EVENTS:
                 self._held[conversation] = (event, time.monotonic())
             else:
                 self.dropped += 1
