@@ -135,8 +135,8 @@ def _alike(
 
 def _same_name(old: Iterable[bytes], new: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
     """Pair files whose name is on one path only on either side."""
-    befores, afters = _once(old), _once(new)
-    return [(befores[name], afters[name]) for name in befores.keys() & afters.keys()]
+    olds, news = _once(old), _once(new)
+    return [(olds[name], news[name]) for name in olds.keys() & news.keys()]
 
 
 def _once(paths: Iterable[bytes]) -> dict[bytes, bytes]:

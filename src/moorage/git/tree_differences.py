@@ -127,11 +127,11 @@ class _Walk:
     def _pairs(self, before: ObjectId | None, after: ObjectId | None) -> dict[bytes, _Pair]:
         """Return what differs directly in two folders, by name; names of folders end with a slash."""
         old, new = self._entries(before), self._entries(after)
-        befores = dict(_item(entry) for entry in old if entry not in new)
-        afters = dict(_item(entry) for entry in new if entry not in old)
+        olds = dict(_item(entry) for entry in old if entry not in new)
+        news = dict(_item(entry) for entry in new if entry not in old)
         found = {}
-        for name in befores.keys() | afters.keys():
-            pair = _Pair(befores.get(name), afters.get(name))
+        for name in olds.keys() | news.keys():
+            pair = _Pair(olds.get(name), news.get(name))
             if pair.before != pair.after:  # a mode may be written in two ways
                 found[name] = pair
         return found
