@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -90,6 +90,52 @@ class _Connection(asyncio.Protocol):
     def _fail(self, reason: str) -> None:
         if not self.done.done():
             self.done.set_exception(RuntimeError(reason))
+
+
+# Yields requests, and is given the body of each one's answer: the next may depend on it.
+Talk = Generator[bytes, bytes, None]
+
+
+class _Talking(_Connection):
+    """One connection that says what a talk yields; each request is an exchange of its own."""
+
+    def __init__(self, talk: Talk) -> None:
+        super().__init__([next(talk)], [200], 1)
+        self._talk = talk
+        self._body = b""
+
+    def on_body(self, piece: bytes) -> None:
+        self._body += piece
+
+    def on_message_complete(self) -> None:
+        try:
+            self._requests, self._body = [self._talk.send(self._body)], b""
+        except StopIteration:
+            pass
+        else:
+            self._left += 1
+        super().on_message_complete()
+
+
+def run_talks(port: int, talks: Sequence[Talk]) -> Load:
+    """Have every talk to its end, each on a connection of its own; any answer but 200 is an error."""
+
+    async def one(talk: Talk) -> _Connection:
+        connection = _Talking(talk)
+        await asyncio.get_running_loop().create_connection(lambda: connection, "127.0.0.1", port)
+        await connection.done
+        return connection
+
+    async def main() -> Load:
+        started = time.perf_counter()
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            had = await asyncio.gather(*map(one, talks))
+        seconds = time.perf_counter() - started
+        latencies = [latency for each in had for latency in each.latencies]
+        return Load(len(latencies), seconds, latencies, sum(each.received for each in had))
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main())
 
 
 def run(

@@ -115,11 +115,11 @@ class Moorage:
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[Moorage]:
-    """Serve until the block ends. Every setting is the default one."""
+def running(folder: Path, *settings: str) -> Iterator[Moorage]:
+    """Serve until the block ends. Every setting is the default one, but for those given."""
     data, port = folder / "data", free_port()
     command = [str(Path(sys.executable).with_name("moorage")), "serve", "--data", str(data)]
-    command += ["--https", f"{_HOST}:{free_port()}", "--http", f"{_HOST}:{port}"]
+    command += ["--https", f"{_HOST}:{free_port()}", "--http", f"{_HOST}:{port}", *settings]
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder)}
     folder.mkdir()
     with (
