@@ -11,38 +11,18 @@ from moorage.core.faults import Fault
 from moorage.core.principal import Caller
 from moorage.edge import audited, git_records, metrics, strangers
 from moorage.edge.git_request import RECEIVE_PACK, UPLOAD_PACK, GitRequest
+from moorage.edge.git_visitors import Entered, Visitor
 from moorage.repos.access import PULL, PUSH, Access, GitAccess
 from moorage.storage import grace
 from moorage.storage.access_keys import LastUse
 
 if TYPE_CHECKING:
-    from moorage.auth.authenticate import Authenticator, GitIdentity
+    from moorage.auth.authenticate import Authenticator
     from moorage.auth.last_used import LastUses
     from moorage.git.fetch_request import FetchRequest, LsRefsRequest
     from moorage.storage.audit_batch import AuditBatch
     from moorage.storage.database import Database
     from moorage.wire.regions import Regions
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """A request whose credential is right, or was right until it expired."""
-
-    request: GitRequest
-    identity: GitIdentity
-    caller: Caller
-
-    @property
-    def action(self) -> str:
-        return PULL if self.request.service == UPLOAD_PACK else PUSH
-
-
-@dataclass(frozen=True, slots=True)
-class Entered:
-    """A visitor who passed every question asked before refs or objects are looked at."""
-
-    visitor: Visitor
-    access: Access
 
 
 @dataclass(frozen=True, slots=True)

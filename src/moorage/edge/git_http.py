@@ -27,7 +27,7 @@ from moorage.git.cancellation import Cancellation
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from moorage.edge.git_entrance import Visitor
+    from moorage.edge.git_visitors import Visitor
     from moorage.edge.threads import Threads
     from moorage.repos.fetch import Stream
 

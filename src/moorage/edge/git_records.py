@@ -15,7 +15,7 @@ from moorage.git.pkt_line import Marker, PktReader
 from moorage.repos.access import PULL, PUSH
 
 if TYPE_CHECKING:
-    from moorage.edge.git_entrance import Entered
+    from moorage.edge.git_visitors import Entered
     from moorage.git.fetch_request import LsRefsRequest
     from moorage.storage.audit_batch import AuditBatch, Conversation
 

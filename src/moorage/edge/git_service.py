@@ -16,9 +16,10 @@ import structlog
 from moorage.core.faults import Fault
 from moorage.edge import audited, git_records, git_refusals, refused_refs
 from moorage.edge.admission import Admission
-from moorage.edge.git_entrance import Entered, GitEntrance, Visitor
+from moorage.edge.git_entrance import GitEntrance
 from moorage.edge.git_refusals import PushAnswer
 from moorage.edge.git_request import RECEIVE_PACK
+from moorage.edge.git_visitors import Entered, Visitor
 from moorage.edge.threads import Threads
 from moorage.git import advertise, fetch_request, receive_pack
 from moorage.repos.access import PUSH

@@ -25,9 +25,9 @@ from moorage.git.cancellation import Cancellation
 from moorage.repos.dialogue import Dialogue
 
 if TYPE_CHECKING:
-    from moorage.edge.git_entrance import Entered, Visitor
     from moorage.edge.git_refusals import PushAnswer
     from moorage.edge.git_service import GitService
+    from moorage.edge.git_visitors import Entered, Visitor
     from moorage.edge.ssh.session import GitSession
     from moorage.git.capabilities import Capabilities
 

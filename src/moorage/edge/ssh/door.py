@@ -19,8 +19,8 @@ from moorage.core.faults import ACCESS_DENIED, INTERNAL_FAILURE, VALIDATION_ERRO
 from moorage.core.principal import Caller
 from moorage.edge import git_refusals, git_request, metrics
 from moorage.edge.git_answers import status_of
-from moorage.edge.git_entrance import Visitor
 from moorage.edge.git_request import UPLOAD_PACK, GitRequest
+from moorage.edge.git_visitors import Visitor
 from moorage.edge.ssh import exec_line
 from moorage.edge.ssh.conversations import Conversations
 from moorage.repos.access import PULL, PUSH, tag_context
