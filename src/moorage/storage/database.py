@@ -25,6 +25,12 @@ About = ParamSpec("About")
 _SQLITE_NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 _POSTGRES_NOW = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
 
+_NOW = {
+    "sqlite": literal_column(_SQLITE_NOW, BigInteger),
+    "postgresql": literal_column(_POSTGRES_NOW, BigInteger),
+}
+_NOWS = {dialect: select(time) for dialect, time in _NOW.items()}  # made once: every change asks
+
 # Primary result codes that a retry, or the operator, may cure. All else that SQLite calls an
 # operational error (a missing table, a syntax error) is a bug and stays one.
 _SQLITE_TRANSIENT = frozenset(
@@ -258,13 +264,12 @@ class _Turn:
 
 def now(connection: Connection) -> ColumnElement[int]:
     """Return the SQL for the database's own time in Unix milliseconds."""
-    sqlite = connection.dialect.name == "sqlite"
-    return literal_column(_SQLITE_NOW if sqlite else _POSTGRES_NOW, BigInteger)
+    return _NOW[connection.dialect.name]
 
 
 def now_ms(connection: Connection) -> int:
     """Return the database's own time, in Unix milliseconds."""
-    return int(connection.execute(select(now(connection))).scalar_one())
+    return int(connection.execute(_NOWS[connection.dialect.name]).scalar_one())
 
 
 def _commit(transaction: Transaction) -> None:

@@ -100,6 +100,10 @@ _NAMED = _ROW.where(
 )
 _NAMED_FOR_CHANGE = _NAMED.with_for_update()
 _BY_ID = _ROW.where(tables.repositories.c.repository_id == bindparam("repository_id"))
+_LOCKED = _BY_ID.with_for_update()
+_CHANGE = update(tables.repositories).where(
+    tables.repositories.c.repository_id == bindparam("changed_repository")
+)
 _TAGS = (
     select(tables.repository_tags.c.key, tables.repository_tags.c.value)
     .where(tables.repository_tags.c.repository_id == bindparam("repository_id"))
@@ -129,10 +133,8 @@ def lock(connection: Connection, repository_id: str) -> RepositoryRow | None:
 
     SQLite has one writer at a time anyway and ignores FOR UPDATE.
     """
-    table = tables.repositories
-    query = select(table).where(table.c.repository_id == repository_id).with_for_update()
-    row = connection.execute(query).mappings().first()
-    return _repository(row) if row else None
+    row = connection.execute(_LOCKED, {"repository_id": repository_id}).first()
+    return RepositoryRow(*row) if row else None
 
 
 def every_id(connection: Connection) -> list[str]:
@@ -164,10 +166,7 @@ def add(connection: Connection, row: RepositoryRow) -> None:
 
 def change(connection: Connection, repository_id: str, now_ms: int, **values: Any) -> None:
     """Set columns of a repository; `modified_at_ms` becomes `now_ms`."""
-    table = tables.repositories
-    connection.execute(
-        update(table).where(table.c.repository_id == repository_id).values(modified_at_ms=now_ms, **values)
-    )
+    connection.execute(_CHANGE, {"changed_repository": repository_id, "modified_at_ms": now_ms, **values})
 
 
 def remove(connection: Connection, repository_id: str, now_ms: int) -> None:
@@ -217,43 +216,46 @@ def remove_tags(connection: Connection, repository_id: str, keys: Sequence[str])
 
 # --- refs -----------------------------------------------------------------------------------
 
+_REFS = tables.refs
+_REF = select(_REFS.c.name, _REFS.c.object_id, _REFS.c.peeled_id).where(
+    _REFS.c.repository_id == bindparam("repository_id")
+)
+_REFS_NAMED = _REF.where(_REFS.c.name.in_(bindparam("names", expanding=True)))
+_REFS_SINCE = _REF.where(_REFS.c.generation > bindparam("generation"))
+_LOGGED_SINCE = select(tables.ref_log.c.name).where(
+    tables.ref_log.c.repository_id == bindparam("repository_id"),
+    tables.ref_log.c.generation > bindparam("generation"),
+)
+_THE_REF = (_REFS.c.repository_id == bindparam("of_repository"), _REFS.c.name == bindparam("of_name"))
+_MOVE_REF = update(_REFS).where(*_THE_REF)
+_DELETE_REF = delete(_REFS).where(*_THE_REF)
+_MAKE_REF = insert(_REFS)
+_LOG_REF = insert(tables.ref_log)
+
 
 def refs(connection: Connection, repository_id: str) -> list[RefRow]:
     """Return every ref, in Git's order (bytes of the name)."""
-    table = tables.refs
-    query = (
-        select(table.c.name, table.c.object_id, table.c.peeled_id)
-        .where(table.c.repository_id == repository_id)
-        .order_by(table.c.name)
-    )
-    return [RefRow(name, object_id, peeled) for name, object_id, peeled in connection.execute(query)]
+    found = connection.execute(_REF.order_by(_REFS.c.name), {"repository_id": repository_id})
+    return [RefRow(name, object_id, peeled) for name, object_id, peeled in found]
 
 
 def refs_named(connection: Connection, repository_id: str, names: Iterable[bytes]) -> dict[bytes, RefRow]:
     """Return those of the named refs that exist."""
-    table = tables.refs
     wanted = list(names)
     found: dict[bytes, RefRow] = {}
     for start in range(0, len(wanted), _ROWS_A_STATEMENT):
-        query = select(table.c.name, table.c.object_id, table.c.peeled_id).where(
-            table.c.repository_id == repository_id,
-            table.c.name.in_(wanted[start : start + _ROWS_A_STATEMENT]),
-        )
-        found |= {name: RefRow(name, oid, peeled) for name, oid, peeled in connection.execute(query)}
+        about = {"repository_id": repository_id, "names": wanted[start : start + _ROWS_A_STATEMENT]}
+        rows = connection.execute(_REFS_NAMED, about)
+        found |= {name: RefRow(name, oid, peeled) for name, oid, peeled in rows}
     return found
 
 
 def changed_since(connection: Connection, repository_id: str, generation: int) -> dict[bytes, RefRow | None]:
     """Return the refs that moved after `generation`; None for one that is gone."""
-    log, table = tables.ref_log, tables.refs
-    moved = connection.execute(
-        select(log.c.name).where(log.c.repository_id == repository_id, log.c.generation > generation)
-    ).scalars()
-    changed: dict[bytes, RefRow | None] = dict.fromkeys(moved)
-    query = select(table.c.name, table.c.object_id, table.c.peeled_id).where(
-        table.c.repository_id == repository_id, table.c.generation > generation
-    )
-    changed.update({name: RefRow(name, oid, peeled) for name, oid, peeled in connection.execute(query)})
+    about = {"repository_id": repository_id, "generation": generation}
+    changed: dict[bytes, RefRow | None] = dict.fromkeys(connection.execute(_LOGGED_SINCE, about).scalars())
+    found = connection.execute(_REFS_SINCE, about)
+    changed.update({name: RefRow(name, oid, peeled) for name, oid, peeled in found})
     return changed
 
 
@@ -268,28 +270,29 @@ def move_refs(
     at_ms: int,
 ) -> None:
     """Write refs and their log. The caller has locked the row and compared every old value."""
-    table = tables.refs
-    names = [change.name for change in changes if change.old != ZERO_ID]
-    for start in range(0, len(names), _ROWS_A_STATEMENT):
+    gone = [change for change in changes if change.new == ZERO_ID]
+    made = [change for change in changes if change.old == ZERO_ID and change.new != ZERO_ID]
+    moved = [change for change in changes if ZERO_ID not in {change.old, change.new}]
+    if gone:
         connection.execute(
-            delete(table).where(
-                table.c.repository_id == repository_id,
-                table.c.name.in_(names[start : start + _ROWS_A_STATEMENT]),
-            )
+            _DELETE_REF, [{"of_repository": repository_id, "of_name": change.name} for change in gone]
         )
-    standing = [
-        {
-            "repository_id": repository_id,
-            "name": change.name,
-            "object_id": change.new,
-            "peeled_id": change.peeled,
-            "generation": generation,
-        }
-        for change in changes
-        if change.new != ZERO_ID
-    ]
-    if standing:
-        connection.execute(insert(table), standing)
+    if moved:
+        connection.execute(
+            _MOVE_REF,
+            [
+                {"of_repository": repository_id, "of_name": change.name, **_place(change, generation)}
+                for change in moved
+            ],
+        )
+    if made:
+        connection.execute(
+            _MAKE_REF,
+            [
+                {"repository_id": repository_id, "name": change.name, **_place(change, generation)}
+                for change in made
+            ],
+        )
     log = [
         {
             "repository_id": repository_id,
@@ -304,7 +307,11 @@ def move_refs(
         for change in changes
     ]
     if log:
-        connection.execute(insert(tables.ref_log), log)
+        connection.execute(_LOG_REF, log)
+
+
+def _place(change: RefChange, generation: int) -> dict[str, object]:
+    return {"object_id": change.new, "peeled_id": change.peeled, "generation": generation}
 
 
 def was_committed(connection: Connection, push_id: str) -> bool:
@@ -316,17 +323,20 @@ def was_committed(connection: Connection, push_id: str) -> bool:
 
 # --- packs ----------------------------------------------------------------------------------
 
+_LIVE_PACKS = (
+    select(*(tables.packs.c[field.name] for field in fields(PackRow)))
+    .where(
+        tables.packs.c.repository_id == bindparam("repository_id"), tables.packs.c.retired_at_ms.is_(None)
+    )
+    .order_by(tables.packs.c.added_generation, tables.packs.c.push_id)
+)
+_ADD_PACK = insert(tables.packs)
+
 
 def live_packs(connection: Connection, repository_id: str) -> list[PackRow]:
     """Return the packs that together hold the repository, oldest first."""
-    table = tables.packs
-    query = (
-        select(*(table.c[field.name] for field in fields(PackRow)))
-        .where(table.c.repository_id == repository_id, table.c.retired_at_ms.is_(None))
-        .order_by(table.c.added_generation, table.c.push_id)
-    )
-    # By position: every request reads them, and there may be hundreds between two repacks.
-    return [PackRow(*row) for row in connection.execute(query)]
+    # By position: there may be hundreds between two repacks.
+    return [PackRow(*row) for row in connection.execute(_LIVE_PACKS, {"repository_id": repository_id})]
 
 
 def live_push_ids(connection: Connection, repository_id: str) -> set[str]:
@@ -340,8 +350,7 @@ def live_push_ids(connection: Connection, repository_id: str) -> set[str]:
 
 def add_pack(connection: Connection, pack: PackRow) -> None:
     """Add a pack whose blobs are durable already."""
-    table = tables.packs
-    connection.execute(insert(table).values({column.name: getattr(pack, column.name) for column in table.c}))
+    connection.execute(_ADD_PACK, {column.name: getattr(pack, column.name) for column in tables.packs.c})
 
 
 def retire_packs(connection: Connection, push_ids: Sequence[str], now_ms: int) -> int:
