@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import dev
-import pytest
 
 LOCK = json.loads((dev.JAVASCRIPT / "package-lock.json").read_text())
 PACKAGES = {name: each for name, each in LOCK["packages"].items() if name}
@@ -25,6 +25,7 @@ def test_what_is_wanted_is_what_is_locked() -> None:
     assert {name: PACKAGES[f"node_modules/{name}"]["version"] for name in wanted} == wanted
 
 
-def test_a_machine_without_node_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nonexistent")
-    assert dev.has_node() is False
+def test_the_sdk_takes_the_node_that_the_environment_has() -> None:
+    told = subprocess.run([dev.node(), "--version"], check=True, capture_output=True, text=True).stdout
+    wanted = PACKAGES["node_modules/@aws-sdk/client-codecommit"]["engines"]["node"]
+    assert int(told[1:].partition(".")[0]) >= int(wanted.removeprefix(">=").partition(".")[0])
