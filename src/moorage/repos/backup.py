@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 
-# What belongs to the running service and not to its data.
-_NOT_KEPT = frozenset({"leases", "push_grace"})
+# What belongs to the running service and not to its data. What is on its way to others would be told
+# again by a restored service, days later, of a past that may have changed.
+_NOT_KEPT = frozenset({"deliveries", "leases", "outbox", "push_grace"})
 _ROWS_A_STATEMENT = 500
 
 # Called with what was done and how much there is.

@@ -15,9 +15,10 @@ from moorage.repos import backup
 from moorage.repos.cache import WorkingCache
 from moorage.repos.maintenance import Maintenance, rolled_up
 from moorage.repos.verify import Verifier
-from moorage.storage import leases, tables
+from moorage.storage import deliveries, leases, outbox, tables
 from moorage.storage.blobs_directory import DirectoryBlobs
 from moorage.storage.database import Database
+from moorage.storage.deliveries import Message
 from moorage.storage.repositories import PackRow
 from repository_at_hand import Node
 
@@ -235,6 +236,23 @@ def test_a_backup_restores_into_an_empty_installation(node: Node, local: Path, t
     restored = Node(**{**vars(node), "database": database, "blobs": blobs}).beside(tmp_path / "new")
     assert restored.refs("Demo") == node.refs("Demo")
     assert problems(restored, tmp_path / "scratch") == []
+    database.close()
+
+
+def test_a_restored_service_tells_nobody_of_what_was_on_its_way_then(
+    node: Node, local: Path, tmp_path: Path
+) -> None:
+    node.push("Demo", local, {MAIN: "main"})
+    with node.database.write() as connection:
+        assert outbox.unsent(connection)
+        deliveries.add(connection, [Message("sink", "demo", "us-east-2", "{}")], 1)
+    backup.backup(node.database, node.blobs, tmp_path / "backup", ignore)
+    database = Database.open(f"sqlite:///{tmp_path}/restored.db")
+    database.migrate()
+    backup.restore(database, DirectoryBlobs(tmp_path / "restored"), tmp_path / "backup", ignore)
+    with database.read() as connection:
+        assert outbox.unsent(connection) == []
+        assert deliveries.listing(connection) == []
     database.close()
 
 
