@@ -58,6 +58,12 @@ _FILLED = "this repository in its cache (its administrator can give the folder o
 _SHARE_OF_RESPONSES = 4
 
 
+# Of so many repositories it is remembered that their packs are there; then it begins anew.
+_KNOWN_WHOLE = 2_000
+
+_Change = tuple[int, int]
+_Whole = tuple[tuple["PackRow", ...], _Change]
+
 log = structlog.get_logger(__name__)
 
 
@@ -68,6 +74,8 @@ class WorkingCache:
         self.folder = folder
         self.limit_bytes = limit_bytes
         self._blobs = blobs
+        # Of each repository: the packs that were all found there, and when nothing had changed since.
+        self._whole: dict[str, _Whole] = {}
 
     @property
     def quarantine(self) -> Path:
@@ -104,26 +112,31 @@ class WorkingCache:
 
     def adopt(
         self,
-        before: Snapshot,
+        generation: int,
         after: Snapshot,
         changes: Sequence[RefChange],
         pack: tuple[Path, Path, str] | None,
     ) -> None:
-        """Take over what a publish just committed: its pack, index and checksum, and its refs.
+        """Take over what a publish made the `generation` of its repository: pack, index and checksum, refs.
 
-        Only when the folder stands exactly before it: otherwise the next reader fills the gap.
+        The refs only where the folder stands exactly before it, and `after` at it: otherwise the next
+        reader fills the gap, for which the pack at least need not be brought.
         """
         repository_id = after.row.repository_id
         with self._present(repository_id), self._filling(repository_id):
-            follows = after.generation == before.generation + 1
-            if not follows or self._generation(repository_id) != before.generation:
+            standing = self._generation(repository_id)
+            if not 0 < standing < generation:
                 return
             folder = self.path(repository_id)
             if pack is not None:
                 source, index, checksum = pack
+                were_whole = self._is_known_whole(repository_id, after.packs[:-1])
                 _install(folder, checksum, source, index)
-            write_changed_refs(folder, changes, after.refs)
-            _write_generation(folder, after.generation)
+                if were_whole and after.packs[-1].checksum == checksum:
+                    self._know_whole(repository_id, after.packs)
+            if standing + 1 == generation == after.generation:
+                write_changed_refs(folder, changes, after.refs)
+                _write_generation(folder, generation)
 
     def purge(self, repository_id: str) -> None:
         """Remove a repository's folder; fetches under way from it may fail."""
@@ -238,8 +251,26 @@ class WorkingCache:
         repository_id = snapshot.row.repository_id
         if self._generation(repository_id) < snapshot.generation:
             return False
+        if self._is_known_whole(repository_id, snapshot.packs):
+            return True
         folder = self.path(repository_id)
-        return all(_has_pack(folder, pack) for pack in snapshot.packs)
+        since = _changed_at(folder)
+        if not all(_has_pack(folder, pack) for pack in snapshot.packs):
+            return False
+        self._know_whole(repository_id, snapshot.packs, since)
+        return True
+
+    def _is_known_whole(self, repository_id: str, packs: Sequence[PackRow]) -> bool:
+        """Tell whether these packs were all there, and no file came to them or went since."""
+        known = self._whole.get(repository_id)
+        return known is not None and known == (packs, _changed_at(self.path(repository_id)))
+
+    def _know_whole(
+        self, repository_id: str, packs: tuple[PackRow, ...], since: _Change | None = None
+    ) -> None:
+        if len(self._whole) >= _KNOWN_WHOLE:
+            self._whole.clear()
+        self._whole[repository_id] = packs, since or _changed_at(self.path(repository_id))
 
     def _generation(self, repository_id: str) -> int:
         try:
@@ -277,13 +308,22 @@ def _damaged(key: str) -> Fault:
     )
 
 
+def _changed_at(folder: Path) -> _Change:
+    """Return what tells that a repository's packs have changed: which folder has them, and its time."""
+    try:
+        status = os.stat(f"{folder}/objects/pack")  # noqa: PTH116 - asked by every request, as below
+    except FileNotFoundError:
+        return 0, 0
+    return status.st_ino, status.st_mtime_ns
+
+
 def _checksum(pack: Path) -> str:
     return pack.name.removeprefix("pack-").split(".")[0]
 
 
 def _has_pack(folder: Path, pack: PackRow) -> bool:
     """Tell whether a pack is there, whole: a power cut may leave names of files that were never written."""
-    # Asked of every pack by every request, so in plain strings: a Path costs ten times the system's call.
+    # Asked of every pack whenever one came, so in plain strings: a Path costs ten times the system's call.
     stem = f"{folder}/objects/pack/pack-{pack.checksum}"
     try:
         sizes = [os.stat(stem + suffix).st_size for suffix in (".pack", ".idx")]  # noqa: PTH116 - see above

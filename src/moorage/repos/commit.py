@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
 from moorage.core import crash_points
 from moorage.core.faults import Fault
-from moorage.core.names import ZERO_ID
+from moorage.core.names import ZERO_ID, ObjectId
 from moorage.core.principal import Caller
 from moorage.git.ref_names import RESERVED
 from moorage.repos import trigger_messages
@@ -19,7 +19,7 @@ from moorage.repos.push_rules import DEFAULT_BRANCH, STALE
 from moorage.repos.repositories import does_not_exist
 from moorage.storage import audit, grace, outbox, ref_conflicts
 from moorage.storage import repositories as rows
-from moorage.storage.repositories import RefChange, RepositoryRow
+from moorage.storage.repositories import PackRow, RefChange, RepositoryRow
 
 if TYPE_CHECKING:
     from moorage.repos.sealed_packs import SealedPack
@@ -71,8 +71,17 @@ class Attempt:
     guard_approvals: bool = False
 
 
-def commit(database: Database, attempt: Attempt, *, sweep_grace_ms: int = SWEEP_GRACE_MS) -> int:
-    """Commit an attempt; return the repository's new generation.
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What an attempt made of a repository: its row before and after, and the pack that came."""
+
+    before: RepositoryRow
+    row: RepositoryRow
+    pack: PackRow | None
+
+
+def commit(database: Database, attempt: Attempt, *, sweep_grace_ms: int = SWEEP_GRACE_MS) -> Committed:
+    """Commit an attempt.
 
     Raises:
         RefsMoved: a ref's old value no longer holds, two refs cannot stand side by side, or the
@@ -89,33 +98,57 @@ def commit(database: Database, attempt: Attempt, *, sweep_grace_ms: int = SWEEP_
         now_ms = database.now_ms(connection)
         if now_ms - attempt.started_at_ms > sweep_grace_ms // 2:
             raise Fault("ServiceUnavailable", TOO_SLOW, status=503)
-        _require_packs(connection, attempt)
+        _require_packs(connection, attempt, row)
         _require_refs(connection, attempt, row)
         crash_points.passing("transaction-open")
-        generation = row.generation + 1
-        _write(connection, attempt, row, generation, now_ms)
+        committed = _committed(attempt, row, now_ms)
+        _write(connection, attempt, committed, now_ms)
     crash_points.passing("committed")
-    return generation
+    return committed
 
 
-def _require_packs(connection: Connection, attempt: Attempt) -> None:
+def _committed(attempt: Attempt, row: RepositoryRow, now_ms: int) -> Committed:
+    default_branch, generation = row.default_branch, row.generation + 1
+    # With its first commit the repository gets a default branch; CreateBranch never sets one.
+    if default_branch is None and attempt.sets_default:
+        default_branch = first_default(attempt.changes)
+    after = replace(row, generation=generation, default_branch=default_branch, modified_at_ms=now_ms)
+    sealed = attempt.sealed
+    pack = sealed.row(row.repository_id, generation, attempt.source) if sealed is not None else None
+    return Committed(row, after, pack)
+
+
+# Refs and packs never change without the generation: where that stands, so do they as the snapshot has them.
+
+
+def _require_packs(connection: Connection, attempt: Attempt, row: RepositoryRow) -> None:
+    if row.generation == attempt.snapshot.generation:
+        return
     base = {pack.push_id for pack in attempt.snapshot.packs}
     if not base <= rows.live_push_ids(connection, attempt.snapshot.row.repository_id):
         raise PacksRetired
 
 
 def _require_refs(connection: Connection, attempt: Attempt, row: RepositoryRow) -> None:
-    standing = rows.refs_named(connection, row.repository_id, [change.name for change in attempt.changes])
+    standing = _standing(connection, attempt, row)
     reasons: dict[bytes, str] = {}
     for change in attempt.changes:
-        found = standing.get(change.name)
-        if (found.object_id if found else ZERO_ID) != change.old:
+        if (standing[change.name] or ZERO_ID) != change.old:
             reasons[change.name] = STALE
         elif change.new == ZERO_ID and change.name.decode() == row.default_branch:
             reasons[change.name] = DEFAULT_BRANCH
     reasons |= _in_the_way(connection, attempt, row, reasons)
     if reasons:
         raise RefsMoved(reasons)
+
+
+def _standing(connection: Connection, attempt: Attempt, row: RepositoryRow) -> dict[bytes, ObjectId | None]:
+    """Return where the refs to be moved are now."""
+    names = [change.name for change in attempt.changes]
+    if row.generation == attempt.snapshot.generation:
+        return {name: attempt.snapshot.ref(name) for name in names}
+    found = rows.refs_named(connection, row.repository_id, names)
+    return {name: found[name].object_id if name in found else None for name in names}
 
 
 def _in_the_way(
@@ -141,16 +174,14 @@ def _in_the_way(
     return reasons
 
 
-def _write(
-    connection: Connection, attempt: Attempt, row: RepositoryRow, generation: int, now_ms: int
-) -> None:
-    values: dict[str, object] = {"generation": generation}
-    # With its first commit the repository gets a default branch; CreateBranch never sets one.
-    if row.default_branch is None and attempt.sets_default:
-        values["default_branch"] = first_default(attempt.changes)
-    rows.change(connection, row.repository_id, now_ms, **values)
-    if attempt.sealed is not None:
-        rows.add_pack(connection, attempt.sealed.row(row.repository_id, generation, attempt.source))
+def _write(connection: Connection, attempt: Attempt, committed: Committed, now_ms: int) -> None:
+    row, after = committed.before, committed.row
+    generation = after.generation
+    rows.change(
+        connection, row.repository_id, now_ms, generation=generation, default_branch=after.default_branch
+    )
+    if committed.pack is not None:
+        rows.add_pack(connection, committed.pack)
     rows.move_refs(
         connection,
         row.repository_id,

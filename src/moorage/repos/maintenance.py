@@ -156,7 +156,8 @@ class Maintenance:
         crash_points.passing("repack-committed")
         after = self.opener.snapshots.current(repository_id)
         if after is not None:
-            opened.cache.adopt(opened.snapshot, after, [], (received.pack, received.index, received.checksum))
+            pack = received.pack, received.index, received.checksum
+            opened.cache.adopt(row.generation + 1, after, [], pack)
             with opened.cache.alone():
                 self._derive(opened, after)
         return True

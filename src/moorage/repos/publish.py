@@ -23,7 +23,15 @@ from moorage.core.principal import Caller
 from moorage.core.room import room_for
 from moorage.git.cancellation import Cancellation, Cancelled
 from moorage.repos import sealed_packs
-from moorage.repos.commit import SWEEP_GRACE_MS, Also, Attempt, PacksRetired, RefsMoved, commit
+from moorage.repos.commit import (
+    SWEEP_GRACE_MS,
+    Also,
+    Attempt,
+    Committed,
+    PacksRetired,
+    RefsMoved,
+    commit,
+)
 from moorage.repos.opened import Opener, OpenRepository
 from moorage.repos.pull_requests import effects
 from moorage.repos.push_rules import ATOMIC
@@ -168,29 +176,29 @@ class Publisher:
             guard_approvals=self.guard_approvals,
         )
         try:
-            self._commit(opened, proposal, attempt)
+            committed: Committed | None = self._commit(opened, proposal, attempt)
         except OutcomeUnknown as unknown:
             if not self._was_committed(opened, push_id, unknown):
                 self._discard(opened, sealed)
                 raise unavailable("The database failed; nothing was stored. Push again.") from unknown
+            committed = None
         except (Fault, RefsMoved, PacksRetired, Cancelled):
             self._discard(opened, sealed)
             raise
-        self._adopt(opened, attempt)
+        self._adopt(opened, attempt, committed)
 
-    def _commit(self, opened: OpenRepository, proposal: Proposal, attempt: Attempt) -> None:
+    def _commit(self, opened: OpenRepository, proposal: Proposal, attempt: Attempt) -> Committed:
         """Commit, finding merge bases in between for the pull requests that the transaction meets."""
         bases: dict[effects.Pair, ObjectId | None] = {}
         for _ in range(_ATTEMPTS):
             proposal.cancellation.check()
             try:
-                commit(self.database, replace(attempt, bases=bases), sweep_grace_ms=self.sweep_grace_ms)
+                asked = replace(attempt, bases=bases)
+                return commit(self.database, asked, sweep_grace_ms=self.sweep_grace_ms)
             except effects.BasesWanted as wanted:
                 # Opened again: a pull request may stand at a commit that was pushed meanwhile.
                 fresh = self.opener.open(proposal.caller, opened.row)
                 bases |= effects.find_bases(fresh, proposal.received, wanted.pairs)
-            else:
-                return
         raise unavailable("Pull requests on these branches are changing too often; try again.")
 
     def _stored(self, opened: OpenRepository, proposal: Proposal, push_id: str) -> SealedPack | None:
@@ -230,19 +238,25 @@ class Publisher:
             with contextlib.suppress(BlobMissing, OSError):
                 self.blobs.delete(blob_key(opened.row.repository_id, sealed.push_id, suffix))
 
-    def _adopt(self, opened: OpenRepository, attempt: Attempt) -> None:
+    def _adopt(self, opened: OpenRepository, attempt: Attempt, committed: Committed | None) -> None:
         """Let this node's cache take over; when it cannot, the next reader fills it.
 
-        The push is true already: nothing that fails here may change what its client is told.
+        The push is true already: nothing that fails here may change what its client is told. Of one whose
+        outcome had to be read back (None) the generation is not known.
         """
+        if committed is None:
+            return
         pack = None
         if attempt.sealed is not None:
             received = attempt.sealed.received
             pack = (received.pack, received.index, received.checksum)
+        snapshots, row = self.opener.snapshots, committed.row
         try:
-            after = self.opener.snapshots.current(opened.row.repository_id)
+            after = snapshots.follow(
+                opened.snapshot, committed.before, row, attempt.changes, committed.pack
+            ) or snapshots.current(row.repository_id)
             if after is not None:
-                opened.cache.adopt(opened.snapshot, after, attempt.changes, pack)
+                opened.cache.adopt(row.generation, after, attempt.changes, pack)
         except (Fault, OSError) as error:
             log.warning("the cache did not take over a push", cause=str(error))
         crash_points.passing("adopted")

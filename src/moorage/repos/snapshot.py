@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moorage.core.names import ObjectId, RefName
+from moorage.core.names import ZERO_ID, ObjectId, RefName
 from moorage.git.advertise import Ref, RefSnapshot
 from moorage.storage import repositories as rows
-from moorage.storage.repositories import PackRow, RefRow, RepositoryRow
+from moorage.storage.repositories import PackRow, RefChange, RefRow, RepositoryRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -83,6 +83,32 @@ class Snapshots:
         self._keep(snapshot)
         return snapshot
 
+    def follow(
+        self,
+        pinned: Snapshot,
+        before: RepositoryRow,
+        row: RepositoryRow,
+        changes: Sequence[RefChange],
+        pack: PackRow | None,
+    ) -> Snapshot | None:
+        """Keep and return what a publish made of a repository: nothing of it need be read again.
+
+        None where the snapshot before it is neither `pinned` nor kept: somebody else published in between.
+        """
+        for known in (pinned, self._kept.get(row.repository_id)):
+            if known is not None and known.generation == before.generation:
+                break
+        else:
+            return None
+        moved = {
+            each.name: None if each.new == ZERO_ID else RefRow(each.name, each.new, each.peeled)
+            for each in changes
+        }
+        packs = known.packs if pack is None else (*known.packs, pack)
+        snapshot = Snapshot(row, RefSnapshot(_spliced(known.refs.refs, moved), _head(row)), packs)
+        self._keep(snapshot)
+        return snapshot
+
     def forget(self, repository_id: str) -> None:
         """Drop what is kept of a repository."""
         with self._lock:
@@ -98,8 +124,7 @@ class Snapshots:
         else:
             packs = tuple(rows.live_packs(connection, row.repository_id))
             refs = [_ref(found) for found in rows.refs(connection, row.repository_id)]
-        head = (row.default_branch or UNBORN_BRANCH).encode()
-        return Snapshot(row, RefSnapshot(refs, head), packs)
+        return Snapshot(row, RefSnapshot(refs, _head(row)), packs)
 
     def _keep(self, snapshot: Snapshot) -> None:
         repository_id = snapshot.row.repository_id
@@ -113,6 +138,10 @@ class Snapshots:
             while total > _KEPT_REFS and len(self._kept) > 1:
                 _, dropped = self._kept.popitem(last=False)
                 total -= len(dropped.refs.refs) + 1
+
+
+def _head(row: RepositoryRow) -> bytes:
+    return (row.default_branch or UNBORN_BRANCH).encode()
 
 
 def _ref(row: RefRow) -> Ref:

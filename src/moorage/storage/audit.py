@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Outcome = Literal["allowed", "denied", "failed"]
 
 _AUDIT = tables.audit
+_RECORD = insert(_AUDIT)
 
 _EVENTS = select(*(column for column in _AUDIT.c if column.name != "service"))
 
@@ -110,7 +111,7 @@ def _identity(principal: Principal) -> dict[str, object]:
 def record(connection: Connection, *events: AuditEvent) -> None:
     """Insert events in the caller's transaction."""
     if events:
-        connection.execute(insert(_AUDIT), [_values(one) for one in events])
+        connection.execute(_RECORD, [_values(one) for one in events])
 
 
 def prune(connection: Connection, before_ms: int, limit: int = 1000) -> int:

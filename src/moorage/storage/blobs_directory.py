@@ -12,7 +12,10 @@ import fcntl
 import os
 import shutil
 import stat
+import threading
 import uuid
+import weakref
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +38,9 @@ _TEMPORARY = ".temporary"
 # A folder may be pruned by a delete between its making and the link, but hardly again and again.
 _LINK_ATTEMPTS = 5
 
+# Each costs a descriptor.
+_DURABLE_FOLDERS = 64
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -44,6 +50,7 @@ class DirectoryBlobs:
     def __init__(self, path: Path) -> None:
         self._root = path.absolute()
         self._temporary = self._root / _TEMPORARY
+        self._durable = _DurableFolders()
         try:
             self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
             _sync_folder(self._root)
@@ -59,10 +66,9 @@ class DirectoryBlobs:
             with _named(key):
                 self._place(key, content)
         # Folders are the dear ones to sync: blobs that lie together share that.
-        folders = dict.fromkeys(folder for key in contents for folder in self._way_to(self._path(key)))
         with _named(next(iter(contents), "")):
-            for folder in folders:
-                _sync_folder(folder)
+            for folder in dict.fromkeys(self._path(key).parent for key in contents):
+                self._sync_way(folder)
 
     def get(self, key: str) -> BinaryIO:
         with _named(key):
@@ -153,15 +159,53 @@ class DirectoryBlobs:
                 raise BlobExists(key)
             _sync(held.fileno())
 
-    def _way_to(self, target: Path) -> Iterator[Path]:
-        """Yield every folder from the blob up to the root: whoever made them, they may not be durable yet.
+    def _sync_way(self, folder: Path) -> None:
+        """Sync a folder with a new blob and, unless that was done before, every one up to the root.
 
-        To sync a folder without changes costs microseconds.
+        Whoever made those, they may not be durable yet. To sync one without changes costs a disk's flush.
         """
-        for folder in target.parents:
-            yield folder
-            if folder == self._root:
-                return
+        known = self._durable.get(folder)
+        held = known or _HeldFolder(folder)
+        _sync(held.descriptor)
+        if known is None:
+            for above in folder.parents[: len(folder.relative_to(self._root).parts)]:
+                _sync_folder(above)
+        self._durable.keep(folder, held)
+
+
+class _HeldFolder:
+    """A folder held open: while it is, no other can get its number, even when it was removed."""
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self.descriptor)
+
+    def is_at(self, path: Path) -> bool:
+        there, here = path.stat(), os.fstat(self.descriptor)
+        return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+
+class _DurableFolders:
+    """The folders last written to whose names, and those of all above them, are on the disk.
+
+    A delete may remove them when they are empty, and a put make them anew: those are not the same.
+    """
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[Path, _HeldFolder] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, path: Path) -> _HeldFolder | None:
+        with self._lock:
+            held = self._held.get(path)
+        return held if held is not None and held.is_at(path) else None
+
+    def keep(self, path: Path, held: _HeldFolder) -> None:
+        with self._lock:
+            self._held[path] = held
+            self._held.move_to_end(path)
+            if len(self._held) > _DURABLE_FOLDERS:
+                self._held.popitem(last=False)
 
 
 def _write(path: Path, content: BinaryIO) -> None:

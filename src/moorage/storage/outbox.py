@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 REPOSITORY_STATE_CHANGE = "CodeCommit Repository State Change"
 
 _OUTBOX = tables.outbox
+_APPEND = insert(_OUTBOX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class OutboxEvent:
 def append(connection: Connection, *events: OutboxEvent) -> None:
     """Insert events in the caller's transaction."""
     if events:
-        connection.execute(insert(_OUTBOX), [asdict(event) | {"sent": False} for event in events])
+        connection.execute(_APPEND, [asdict(event) | {"sent": False} for event in events])
 
 
 def unsent(connection: Connection, limit: int = 100) -> list[OutboxEvent]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
 
 from moorage.storage import tables
 from moorage.storage.upsert import insert_if_absent
@@ -75,6 +75,18 @@ class EventRow:
 
 
 _ROW = select(*(_TABLE.c[field.name] for field in fields(PullRequestRow)))
+
+
+# Made once: every push asks.
+_OPEN = _ROW.where(_TABLE.c.repository_id == bindparam("of_repository"), _TABLE.c.status == OPEN).order_by(
+    _TABLE.c.number
+)
+_OPEN_ON = _OPEN.where(
+    or_(
+        _TABLE.c.source_ref.in_(bindparam("refs", expanding=True)),
+        _TABLE.c.destination_ref.in_(bindparam("refs", expanding=True)),
+    )
+)
 
 
 def _row(found: Row[Any]) -> PullRequestRow:
@@ -161,10 +173,11 @@ def count_open(connection: Connection, repository_id: str) -> int:
 
 def open_on(connection: Connection, repository_id: str, refs: Collection[bytes]) -> list[PullRequestRow]:
     """Return the open pull requests from or into any of the refs, by number. One indexed query."""
-    query = _ROW.where(_TABLE.c.repository_id == repository_id, _TABLE.c.status == OPEN)
+    about: dict[str, object] = {"of_repository": repository_id}
+    query = _OPEN
     if len(refs) <= _REFS_ASKED_BY_NAME:
-        query = query.where(or_(_TABLE.c.source_ref.in_(refs), _TABLE.c.destination_ref.in_(refs)))
-    found = map(_row, connection.execute(query.order_by(_TABLE.c.number)))
+        query, about["refs"] = _OPEN_ON, list(refs)
+    found = map(_row, connection.execute(query, about))
     return [one for one in found if one.source_ref in refs or one.destination_ref in refs]
 
 

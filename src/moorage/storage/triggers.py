@@ -7,11 +7,18 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from moorage.storage import tables
 
 _TRIGGERS = tables.repository_triggers
+
+# Made once: every push asks.
+_OF_REPOSITORY = (
+    select(_TRIGGERS)
+    .where(_TRIGGERS.c.repository_id == bindparam("of_repository"))
+    .order_by(_TRIGGERS.c.number)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,7 @@ def put(connection: Connection, repository_id: str, triggers: Sequence[Trigger])
 
 def of_repository(connection: Connection, repository_id: str) -> Triggers | None:
     """Return a repository's triggers; None where it has none."""
-    query = select(_TRIGGERS).where(_TRIGGERS.c.repository_id == repository_id).order_by(_TRIGGERS.c.number)
-    found = connection.execute(query).all()
+    found = connection.execute(_OF_REPOSITORY, {"of_repository": repository_id}).all()
     if not found:
         return None
     return Triggers(

@@ -57,8 +57,8 @@ def test_a_put_syncs_the_file_before_the_link_and_every_folder_after_it(
 def test_putting_again_syncs_what_another_put_may_not_have_synced_yet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    DirectoryBlobs(tmp_path).put("a/b", io.BytesIO(b"x"))
     blobs = DirectoryBlobs(tmp_path)
-    blobs.put("a/b", io.BytesIO(b"x"))
     recorder = Recorder(monkeypatch)
     blobs.put("a/b", io.BytesIO(b"x"))
     assert recorder.calls[-3:] == [
@@ -66,6 +66,39 @@ def test_putting_again_syncs_what_another_put_may_not_have_synced_yet(
         ("sync", f"{tmp_path}/a"),
         ("sync", str(tmp_path)),
     ]
+
+
+def test_what_was_synced_above_a_folder_is_not_synced_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = DirectoryBlobs(tmp_path)
+    blobs.put("r/1/a", io.BytesIO(b"x"))
+    recorder = Recorder(monkeypatch)
+    blobs.put("r/1/b", io.BytesIO(b"x"))
+    assert recorder.calls[1:] == [("link", f"{tmp_path}/r/1/b"), ("sync", f"{tmp_path}/r/1")]
+
+
+def test_a_folder_that_went_and_was_made_anew_is_synced_up_to_the_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = DirectoryBlobs(tmp_path)
+    blobs.put("r/1/a", io.BytesIO(b"x"))
+    DirectoryBlobs(tmp_path).delete("r/1/a")  # by another process
+    recorder = Recorder(monkeypatch)
+    blobs.put("r/1/a", io.BytesIO(b"x"))
+    assert recorder.calls[-3:] == [
+        ("sync", f"{tmp_path}/r/1"),
+        ("sync", f"{tmp_path}/r"),
+        ("sync", str(tmp_path)),
+    ]
+
+
+def test_no_more_folders_are_held_open_than_so_many(tmp_path: Path) -> None:
+    blobs = DirectoryBlobs(tmp_path)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(200):
+        blobs.put(f"r/{number}/a", io.BytesIO(b"x"))
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 64
 
 
 def test_blobs_and_folders_are_their_owners_alone(tmp_path: Path) -> None:
