@@ -325,9 +325,7 @@ def was_committed(connection: Connection, push_id: str) -> bool:
 
 _LIVE_PACKS = (
     select(*(tables.packs.c[field.name] for field in fields(PackRow)))
-    .where(
-        tables.packs.c.repository_id == bindparam("repository_id"), tables.packs.c.retired_at_ms.is_(None)
-    )
+    .where(tables.packs.c.repository_id == bindparam("repository_id"), tables.packs.c.retired_at_ms.is_(None))
     .order_by(tables.packs.c.added_generation, tables.packs.c.push_id)
 )
 _ADD_PACK = insert(tables.packs)
