@@ -48,15 +48,32 @@ _INVALID: dict[str, tuple[str, ...]] = {
 
 def name(violation: Violation, operation: OperationModel) -> str:
     """Return the error a violation is answered with; ValidationError when the model names none."""
-    missing = violation.kind == "required"
-    candidates = list(_required(violation) if missing else _invalid(violation))
-    declared = {shape.name for shape in operation.error_shapes}
-    everywhere = operation.service_model.shape_names
-    for known in (declared, everywhere):
+    candidates = list(_candidates(violation))
+    for known in (_declared(operation), operation.service_model.shape_names):
         for candidate in candidates:
             if candidate in known:
                 return candidate
     return faults.VALIDATION_ERROR
+
+
+def is_answered(violation: Violation, operation: OperationModel) -> bool:
+    """Tell whether a badly formed element of a list is for the operation's answer to tell.
+
+    It is where the answer has `errors`, one for each element, and the model declares no error for all
+    of them together: BatchAssociateApprovalRuleTemplateWithRepositories, and its opposite.
+    """
+    answer = operation.output_shape
+    if not isinstance(violation.value, list) or answer is None or "errors" not in answer.members:
+        return False
+    return _declared(operation).isdisjoint(_candidates(violation))
+
+
+def _declared(operation: OperationModel) -> set[str]:
+    return {shape.name for shape in operation.error_shapes}
+
+
+def _candidates(violation: Violation) -> Iterator[str]:
+    return _required(violation) if violation.kind == "required" else _invalid(violation)
 
 
 def _required(violation: Violation) -> Iterator[str]:

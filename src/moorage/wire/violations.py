@@ -33,10 +33,13 @@ def validate(request: Mapping[str, Any], operation: OperationModel) -> None:
     if shape is None:
         return
     found = find(request, shape)
+    is_codecommit = operation.service_model.service_name == "codecommit"
+    if is_codecommit:
+        found = (one for one in found if not codecommit_errors.is_answered(one, operation))
     first = next(found, None)
     if first is None:
         return
-    if operation.service_model.service_name == "codecommit":
+    if is_codecommit:
         every = [first, *found]
         worst = next((one for one in every if one.kind == "required"), first)
         code, sentence = codecommit_errors.name(worst, operation), _sentence(worst)

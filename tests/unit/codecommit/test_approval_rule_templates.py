@@ -293,6 +293,21 @@ def test_an_association_names_a_template_and_a_repository_that_are_there(desk: D
         assert refusal(desk, batch, approvalRuleTemplateName=name, repositoryNames=asked) == code
 
 
+@pytest.mark.parametrize(
+    "kind", ["AssociateApprovalRuleTemplateWith", "DisassociateApprovalRuleTemplateFrom"]
+)
+@pytest.mark.parametrize("wrong", ["a b", "", "x" * 101, "\0", "é"])
+def test_a_name_that_no_repository_can_have_is_told_beside_the_others(
+    desk: Desk, kind: str, wrong: str
+) -> None:
+    template(desk)
+    desk.repository("demo")
+    asked = {"approvalRuleTemplateName": NAME, "repositoryNames": [wrong, "demo"]}
+    answer = desk.ask(f"Batch{kind}Repositories", **asked)
+    assert [error["errorCode"] for error in answer["errors"]] == ["InvalidRepositoryNameException"]
+    assert ["demo"] in answer.values()
+
+
 def test_a_batch_does_what_can_be_done_and_tells_the_rest(desk: Desk) -> None:
     template(desk)
     ids = {name: desk.repository(name)["repositoryId"] for name in ("demo0", "demo1", "full")}

@@ -62,6 +62,14 @@ def missing_members(operation: OperationModel) -> Iterator[tuple[str, dict[str, 
 
 CODECOMMIT = models.service_model("codecommit").operation_names
 
+# Lists whose badly formed elements the answer tells of, each beside the others.
+TOLD_BESIDE = {
+    "BatchAssociateApprovalRuleTemplateWithRepositories": ("repositoryNames",),
+    "BatchDisassociateApprovalRuleTemplateFromRepositories": ("repositoryNames",),
+    "BatchGetCommits": ("commitIds",),
+    "BatchDescribeMergeConflicts": ("filePaths",),
+}
+
 
 @pytest.mark.parametrize("name", CODECOMMIT)
 def test_every_missing_member_of_codecommit_has_a_declared_error_of_its_own(name: str) -> None:
@@ -83,6 +91,9 @@ def test_every_badly_formed_member_of_codecommit_has_a_modelled_error(name: str)
         raise AssertionError(violation)
     known = operation.service_model.shape_names
     for request in _badly_formed(operation.input_shape):
+        if any(request.get(member, [])[-1:] == ["a\0b"] for member in TOLD_BESIDE.get(name, ())):
+            violations.validate(request, operation)
+            continue
         code = refused("codecommit", name, request).code
         assert code in known, (request, code)
 

@@ -13,7 +13,7 @@ from moorage.repos.authoring import building
 from moorage.repos.merge import merge
 from moorage.repos.merge_rules import MergeOption
 from moorage.repos.merging import Merged, publish_merge, publish_unreferenced
-from moorage.services.codecommit import merge_requests, names
+from moorage.services.codecommit import merge_requests, names, specifiers
 from moorage.services.codecommit.opening import opened
 from moorage.services.codecommit.service import codecommit
 from moorage.services.codecommit.targets import REFERENCES, Request, named_repository, own_arn, resource_tags
@@ -55,7 +55,7 @@ def _target(call: Call, request: Request) -> str | None:
     if "targetBranch" in request:
         return names.branch(request["targetBranch"])
     specifier = request["destinationCommitSpecifier"]
-    if specifier == "HEAD":
+    if specifier == specifiers.HEAD:
         found = call.repositories.find(call.caller.account_id, call.caller.region, request["repositoryName"])
         return found[0].default_branch if found is not None else None
     if specifier.startswith("refs/"):
@@ -143,6 +143,11 @@ def _merged(call: Call, request: Request, option: MergeOption, action: str) -> d
     repository = opened(call, request)
     found = merge_requests.commits(repository, request)
     branch = _branch(call, repository, request)
+    if request["destinationCommitSpecifier"] == specifiers.HEAD:
+        # It may be another branch now than the one that the gate was asked about.
+        name = repository.row.name
+        context = resource_tags(call, name) | {REFERENCES: (branch,)}
+        call.gate.require(call.caller, action, own_arn(call, name), context)
     asked = merge_requests.asked(call, request, found, option)
     return _shown(publish_merge(call.publisher, repository, call.caller, branch, asked, action=action))
 
