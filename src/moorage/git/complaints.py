@@ -32,6 +32,12 @@ def fault_of(finished: Finished, doing: str) -> Fault:
     )
 
 
+def asked_too_much(finished: Finished) -> bool:
+    """Tell whether a child failed for what it was asked took more time or memory than it may have."""
+    stderr = finished.stderr
+    return bool(finished.stopped is not None or _ALLOCATION.search(stderr) or _NO_MEMORY.search(stderr))
+
+
 def reason_of(stderr: str) -> str:
     """Return the telling lines of `stderr` as one line, without paths of the server."""
     if too_large := _ALLOCATION.search(stderr):

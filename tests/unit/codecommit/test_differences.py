@@ -240,6 +240,13 @@ def test_a_large_blob_is_not_compared(project: Project, monkeypatch: pytest.Monk
     _refused(project, "FileTooLargeException", "GetBlobDifferences", afterBlobId=project.after)
 
 
+def test_lines_too_many_for_the_memory_of_a_comparison_are_not_compared(project: Project) -> None:
+    before, after = (
+        project.blob(project.commit(put={"many": text * 3_000_000}), "many") for text in (b"a\n", b"b\n")
+    )
+    _refused(project, "FileTooLargeException", "GetBlobDifferences", beforeBlobId=before, afterBlobId=after)
+
+
 # --- ListFileCommitHistory --------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from moorage.core.faults import Fault
-from moorage.git import objects
+from moorage.git import complaints, objects
 from moorage.git.commands import ChildFailed
 from moorage.repos import blob_differences
 from moorage.repos.differences import NothingThere, Side, between
@@ -177,8 +177,8 @@ def _size(repository: Path, reader: pygit2.Repository, blob: ObjectId) -> int:
 
 
 def _too_much(failure: ChildFailed) -> BaseException:
-    """Tell of a comparison that took too long; any other failure is none of the caller's."""
-    if failure.finished.stopped is None:
+    """Tell of a comparison that took too much; any other failure is none of the caller's."""
+    if not complaints.asked_too_much(failure.finished):
         return failure
     return Fault("FileTooLargeException", "The two files differ too much to be compared here; use git")
 

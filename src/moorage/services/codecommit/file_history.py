@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from moorage.core.faults import Fault
-from moorage.git import objects
+from moorage.git import complaints, objects
 from moorage.git.commands import ChildFailed
 from moorage.repos import file_history
 from moorage.repos.file_history import Frontier, TooDivergent, Version
@@ -55,7 +55,7 @@ def list_file_commit_history(call: Call, request: ListFileCommitHistoryRequestTy
         except TooDivergent:
             raise _too_divergent(request) from None
         except ChildFailed as failure:
-            if failure.finished.stopped is None:
+            if not complaints.asked_too_much(failure.finished):
                 raise
             raise _too_divergent(request) from failure
     # The token is the frontier, whatever the last version is.
