@@ -29,6 +29,11 @@ GUARD = deny(
     },
 )
 
+GUARD_OF_TOPIC = deny(
+    "codecommit:*",
+    Condition={"StringEquals": {"codecommit:References": ["refs/heads/topic"]}},
+)
+
 
 def refusal(desk: Desk, operation: str, **request: Any) -> Fault:
     with pytest.raises(Fault) as caught:
@@ -98,3 +103,141 @@ def test_head_that_becomes_a_guarded_branch_after_the_gate_was_asked_is_asked_ab
     with pytest.raises(Fault, match="is not authorized to perform"):
         operation.handle(guarded.call, request)
     assert sides.tip("main") == tip
+
+
+def test_a_fast_forward_to_head_asks_about_the_branch_that_head_is(sides: Sides) -> None:
+    guarded = sides.desk.of_user("guarded", allow("codecommit:*"), GUARD)
+    topic = sides.tip("topic")
+    sides.desk.ask("CreateBranch", **REPOSITORY, branchName="behind", commitId=topic)
+    sides.desk.ask("UpdateDefaultBranch", **REPOSITORY, defaultBranchName="behind")
+    request = {**REPOSITORY, "sourceCommitSpecifier": "topic", "destinationCommitSpecifier": "HEAD"}
+    assert guarded.ask("MergeBranchesByFastForward", **request)["commitId"] == topic
+
+
+@pytest.mark.parametrize("option", ["FastForward", "Squash", "ThreeWay"])
+def test_a_pull_request_into_a_guarded_branch_is_merged_by_no_repository_named_beside_it(
+    sides: Sides, option: str
+) -> None:
+    desk = sides.desk
+    desk.repository("other")
+    number = _pull_request(desk)
+    guarded = desk.of_user("guarded", allow("codecommit:*"), GUARD)
+    for name in ("demo", "other", "nowhere"):
+        asked = {"pullRequestId": number, "repositoryName": name}
+        assert refusal(guarded, f"MergePullRequestBy{option}", **asked).code == "AccessDenied"
+
+
+def test_a_right_to_merge_is_enough_without_a_right_to_push_and_no_more_than_that(sides: Sides) -> None:
+    number = _pull_request(sides.desk)
+    merger = sides.desk.of_user("merger", allow("codecommit:MergePullRequestBySquash"), GUARD_OF_TOPIC)
+    request = {
+        **REPOSITORY,
+        "branchName": "main",
+        "filePath": "x",
+        "fileContent": "eA==",
+        "parentCommitId": sides.tip("main"),
+    }
+    assert refusal(merger, "PutFile", **request).code == "AccessDenied"
+    merge = {**REPOSITORY, "pullRequestId": number}
+    assert refusal(merger, "MergePullRequestByThreeWay", **merge).code == "AccessDenied"
+    assert merger.ask("MergePullRequestBySquash", **merge)["pullRequest"]["pullRequestStatus"] == "CLOSED"
+
+
+# --- what is of somebody else ---------------------------------------------------------------
+
+
+def test_an_object_of_one_repository_is_reached_through_no_other(sides: Sides) -> None:
+    desk = sides.desk
+    desk.repository("other")
+    commit = sides.tip("topic")
+    blob = desk.ask("GetFile", **REPOSITORY, filePath="a")["blobId"]
+    other = {"repositoryName": "other"}
+    specified = {**other, "sourceCommitSpecifier": commit, "destinationCommitSpecifier": commit}
+    put = {"branchName": "x", "parentCommitId": commit, "filePath": "b", "fileContent": "eA=="}
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("GetBlob", {**other, "blobId": blob}),
+        ("GetBlobDifferences", {**other, "afterBlobId": blob}),
+        ("GetCommit", {**other, "commitId": commit}),
+        ("GetFile", {**other, "commitSpecifier": commit, "filePath": "a"}),
+        ("GetFolder", {**other, "commitSpecifier": commit, "folderPath": "/"}),
+        ("GetDifferences", {**other, "afterCommitSpecifier": commit}),
+        ("ListFileCommitHistory", {**other, "commitSpecifier": commit, "filePath": "a"}),
+        ("CreateBranch", {**other, "branchName": "x", "commitId": commit}),
+        ("PutFile", {**other, **put}),
+        ("GetMergeOptions", specified),
+        ("GetMergeCommit", specified),
+        ("CreateUnreferencedMergeCommit", {**specified, "mergeOption": "SQUASH_MERGE"}),
+        ("PostCommentForComparedCommit", {**other, "afterCommitId": commit, "content": "x"}),
+        ("GetCommentsForComparedCommit", {**other, "afterCommitId": commit}),
+    ]
+    for operation, request in asked:
+        assert refusal(desk, operation, **request).code.endswith("DoesNotExistException"), operation
+    answer = desk.ask("BatchGetCommits", **other, commitIds=[commit])
+    assert answer["commits"] == []
+
+
+def test_what_hung_on_a_deleted_repository_is_not_found_under_its_name_again(sides: Sides) -> None:
+    desk = sides.desk
+    number = _pull_request(desk)
+    commit = sides.tip("topic")
+    posted = {**REPOSITORY, "afterCommitId": commit, "content": "x"}
+    comment = desk.ask("PostCommentForComparedCommit", **posted)["comment"]["commentId"]
+    desk.ask("DeleteRepository", **REPOSITORY)
+    desk.repository("demo")
+    for operation, request in (
+        ("GetPullRequest", {"pullRequestId": number}),
+        ("DescribePullRequestEvents", {"pullRequestId": number}),
+        ("UpdatePullRequestTitle", {"pullRequestId": number, "title": "x"}),
+        ("GetCommentsForPullRequest", {"pullRequestId": number}),
+        ("MergePullRequestBySquash", {"pullRequestId": number, **REPOSITORY}),
+        ("GetComment", {"commentId": comment}),
+        ("GetCommentReactions", {"commentId": comment}),
+        ("PutCommentReaction", {"commentId": comment, "reactionValue": ":heart:"}),
+        ("PostCommentReply", {"inReplyTo": comment, "content": "x"}),
+        ("DeleteCommentContent", {"commentId": comment}),
+    ):
+        code = refusal(desk, operation, **request).code
+        assert code in {"PullRequestDoesNotExistException", "CommentDoesNotExistException"}, operation
+    assert desk.ask("ListPullRequests", **REPOSITORY)["pullRequestIds"] == []
+
+
+def test_rights_follow_a_renamed_repository_and_do_not_stay_with_its_old_name(sides: Sides) -> None:
+    desk = sides.desk
+    number = _pull_request(desk)
+    old = desk.of_user("old", allow("codecommit:*", resource=ARN))
+    new = desk.of_user("new", allow("codecommit:*", resource=f"{ARN}-new"))
+    assert refusal(new, "GetPullRequest", pullRequestId=number).code == "AccessDenied"
+    desk.ask("UpdateRepositoryName", oldName="demo", newName="demo-new")
+    desk.repository("demo")
+    assert refusal(old, "GetPullRequest", pullRequestId=number).code == "AccessDenied"
+    (target,) = new.ask("GetPullRequest", pullRequestId=number)["pullRequest"]["pullRequestTargets"]
+    assert target["repositoryName"] == "demo-new"
+
+
+# --- what moorage keeps for itself ----------------------------------------------------------
+
+
+def test_a_hidden_ref_is_named_by_no_specifier_and_no_branch(sides: Sides) -> None:
+    desk = sides.desk
+    specified = {**REPOSITORY, "sourceCommitSpecifier": "topic", "destinationCommitSpecifier": "main"}
+    made = desk.ask("CreateUnreferencedMergeCommit", **specified, mergeOption="SQUASH_MERGE")["commitId"]
+    for name in (f"refs/moorage/merges/{made}", f"moorage/merges/{made}", f"Refs/moorage/merges/{made}"):
+        for operation, request in (
+            ("GetFile", {"commitSpecifier": name, "filePath": "a"}),
+            ("GetFolder", {"commitSpecifier": name, "folderPath": ""}),
+            ("GetDifferences", {"afterCommitSpecifier": name}),
+            ("MergeBranchesBySquash", specified | {"destinationCommitSpecifier": name}),
+            ("MergeBranchesBySquash", specified | {"sourceCommitSpecifier": name}),
+        ):
+            assert refusal(desk, operation, **REPOSITORY | request).code == "CommitDoesNotExistException"
+    target = {**REPOSITORY, "sourceReference": f"refs/moorage/merges/{made}"}
+    fault = refusal(desk, "CreatePullRequest", title="x", targets=[target])
+    assert fault.code == "ReferenceTypeNotSupportedException"
+    assert desk.ask("GetFile", **REPOSITORY, commitSpecifier=made, filePath="a")["commitId"] == made
+    assert desk.ask("ListBranches", **REPOSITORY)["branches"] == ["base", "main", "topic"]
+
+
+def _pull_request(desk: Desk) -> str:
+    target = {**REPOSITORY, "sourceReference": "topic", "destinationReference": "main"}
+    made: str = desk.ask("CreatePullRequest", title="x", targets=[target])["pullRequest"]["pullRequestId"]
+    return made

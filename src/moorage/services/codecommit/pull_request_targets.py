@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from moorage.core.faults import Fault
 from moorage.repos.pull_requests import life
 from moorage.services.codecommit import by_id, names
-from moorage.services.codecommit.targets import Check, Request, Rule, own_arn
+from moorage.services.codecommit.targets import REFERENCES, Check, Request, Rule, own_arn, resource_tags
 from moorage.storage import pull_requests as stored
 from moorage.storage import repositories as rows
 from moorage.wire.dispatch import Target
@@ -93,6 +93,8 @@ def into_destination(*checks: Check) -> Rule:
         ref = found.destination_ref.decode(errors="replace")
         targets = by_id.of_repository(call, found.repository_id, ref=ref)
         own = own_arn(call, name)
-        return targets if any(target.arn == own for target in targets) else [*targets, Target(own)]
+        if any(target.arn == own for target in targets):
+            return targets
+        return [*targets, Target(own, resource_tags(call, name) | {REFERENCES: (ref,)})]
 
     return rule
