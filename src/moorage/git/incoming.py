@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pygit2
 
-from moorage.git.objects import open_bare
+from moorage.git.handles import open_alone
 from moorage.git.packs import Received
 from moorage.git.quarantine_folders import quarantine_folder
 
@@ -20,7 +20,7 @@ def reading_with(repository: Path, received: Received | None, scratch: Path) -> 
 
     `scratch` is where quarantines are, on the file system that the pack is on.
     """
-    opened = open_bare(repository)
+    opened = open_alone(repository)
     try:
         if received is None:
             yield opened

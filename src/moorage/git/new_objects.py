@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Final, Self
 import pygit2
 
 from moorage.core.names import ObjectId
+from moorage.git.handles import open_alone
+from moorage.git.objects import open_bare
 from moorage.git.pack_writing import Kind, write_pack
 from moorage.git.packs import Received, describe
 from moorage.git.quarantine_folders import make_bare, quarantine_folder
@@ -64,14 +66,14 @@ class NewObjects:
     def __enter__(self) -> Self:
         self._folder = self._stack.enter_context(quarantine_folder(self._parent))
         self._path = self._folder / "repository"
-        self.base = self._opened(self._base)
+        self.base = open_bare(self._base)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def _opened(self, path: Path) -> pygit2.Repository:
-        opened = pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.BARE)
+        opened = open_alone(path)
         self._stack.callback(opened.free)
         return opened
 

@@ -10,6 +10,7 @@ from typing import Final
 import pygit2
 
 from moorage.core.names import ObjectId, is_object_id
+from moorage.git.handles import handles
 
 # libgit2 reads the configuration of the machine and of the user unless told otherwise.
 for _level in (
@@ -79,12 +80,12 @@ def peel_to_commit(repository: Path | pygit2.Repository, object_id: ObjectId) ->
 
 
 def open_bare(repository: Path) -> pygit2.Repository:
-    """Open a bare repository for reading in process."""
+    """Open a bare repository for reading in process, in this thread alone; nobody may write by it."""
     return _open(repository)
 
 
 def _open(repository: Path) -> pygit2.Repository:
-    return pygit2.Repository(str(repository), pygit2.enums.RepositoryOpenFlag.BARE)
+    return handles.open(repository)
 
 
 def _header(opened: pygit2.Repository, object_id: ObjectId) -> tuple[str, int] | None:

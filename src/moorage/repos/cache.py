@@ -25,6 +25,7 @@ from moorage.core.faults import Fault
 from moorage.core.room import is_full, room_for
 from moorage.crypto.streams import BlobTampered
 from moorage.git.environment import Place
+from moorage.git.handles import handles
 from moorage.repos import locks
 from moorage.repos.cached_refs import write_all_refs, write_changed_refs
 from moorage.repos.prepared import drop_oldest_responses
@@ -169,6 +170,7 @@ class WorkingCache:
         with locks.held_if_free(presence) as alone:
             if alone or even_if_read:
                 _remove(self.path(repository_id))
+                handles.drop(self.path(repository_id))
             if alone:  # so nobody fills it either; who waits for presence finds it gone, and begins anew
                 self._lock(repository_id, "fill").unlink(missing_ok=True)
                 presence.unlink(missing_ok=True)
@@ -180,6 +182,7 @@ class WorkingCache:
 
     def drop_packs(self, repository_id: str, keep: set[str]) -> bool:
         """Remove packs with other checksums than these, if nobody reads; return whether that was so."""
+        handles.drop(self.path(repository_id))
         with locks.held_if_free(self._lock(repository_id, "presence")) as alone:
             if not alone:
                 return False

@@ -29,6 +29,7 @@ from moorage.edge.git_http import GitDoor
 from moorage.edge.status import Readiness, Status
 from moorage.edge.threads import Threads
 from moorage.git import capabilities, commands
+from moorage.git.handles import handles
 from moorage.repos.access import GitAccess
 from moorage.repos.fetch import Fetches
 from moorage.repos.prepared import PreparedResponses
@@ -109,7 +110,8 @@ def build(
     """
     stores = open_stores(settings, installation, clock)
     last_uses = LastUses(stores.database)
-    audit = AuditBatch(stores.database, also=[last_uses.flush], clock=clock)
+    # The audit's thread wakes twice a second, in each process.
+    audit = AuditBatch(stores.database, also=[last_uses.flush, handles.drop_idle], clock=clock)
     authenticator = Authenticator(
         stores.database,
         installation.root_key,
