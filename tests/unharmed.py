@@ -15,8 +15,8 @@ from service_process import Service
 QUIET_SECONDS = 10.0
 # Deliberate ones; every other status from 500 on is a bug.
 KIND_SERVER_ERRORS = {501, 503}
-# What is noted of every request, refused or not.
-NOTED = {"audit", "push_grace", "leases"}
+# What is noted of every request, refused or not; and messages of earlier changes, on their way by themselves.
+NOTED = {"audit", "deliveries", "leases", "push_grace"}
 
 
 @dataclass(frozen=True)
@@ -27,20 +27,31 @@ class Kept:
     blobs: frozenset[str]
 
 
-def kept(service: Service) -> Kept:
-    """Read what is stored, beside the service and not through it."""
+def kept(service: Service, *, repacked: bool = False) -> Kept:
+    """Read what is stored, beside the service and not through it.
+
+    With `repacked` it is read without what a repack changes: packs, their blobs, generations.
+    """
     folder = service.data / "blobs"
-    blobs = frozenset(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    files = () if repacked else (path for path in folder.rglob("*") if path.is_file())
+    blobs = frozenset(str(path.relative_to(folder)) for path in files)
     with sqlite3.connect(f"file:{service.data / 'moorage.db'}?mode=ro", uri=True) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")]
-        tables = tuple((name, _digest(connection, name)) for name in sorted(names) if name not in NOTED)
+        ignored = NOTED | {"packs"} if repacked else NOTED
+        tables = tuple(
+            (name, _digest(connection, name, repacked=repacked))
+            for name in sorted(names)
+            if name not in ignored
+        )
     connection.close()
     return Kept(tables, blobs)
 
 
-def _digest(connection: sqlite3.Connection, table: str) -> str:
+def _digest(connection: sqlite3.Connection, table: str, *, repacked: bool) -> str:
     columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-    chosen = ", ".join(f'"{name}"' for name in columns if not name.startswith("last_used"))
+    # When a key was used last, and that an event has left: both are noted a little later, by themselves.
+    moving = ("last_used", "sent", "generation") if repacked else ("last_used", "sent")
+    chosen = ", ".join(f'"{name}"' for name in columns if not name.startswith(moving))
     rows = sorted(map(repr, connection.execute(f'SELECT {chosen} FROM "{table}"')))
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
