@@ -134,6 +134,11 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
     )
 
 
+# After so long Python lets another thread on. Answers are sent by one thread and made by several: with the
+# usual 5 ms each piece that is sent, and each log line, waits for so long where a core is busy.
+_SWITCH_SECONDS = 0.001
+
+
 def run(
     settings: Settings,
     environ: Mapping[str, str],
@@ -147,6 +152,7 @@ def run(
     """
     os.umask(0o077)
     _raise_descriptor_limit()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     prepared = prepare(settings, environ)
     before(prepared)
     if settings.workers == 1:
