@@ -66,6 +66,14 @@ class Account:
             return int(text.split()[1]) / 1e6  # usage_usec N
         return int(text) / 1e9
 
+    def peak_megabytes(self) -> float:
+        """Return the most memory that the server's own processes had resident, files mapped included."""
+        peaks = []
+        for root in self.roots:
+            lines = Path(f"/proc/{root}/status").read_text().splitlines()
+            peaks += [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")]
+        return sum(peaks)
+
     def close(self) -> None:
         """Remove the group. What has not ended in it by now keeps it, empty, until the machine ends."""
         deadline = time.monotonic() + _END_SECONDS

@@ -48,6 +48,7 @@ _HOT = "src/part7/file7.txt"
 PER_SECOND = 400 / 1.5
 P99_MS = 100 * 1.5
 TIMES_MOTO = 3.0
+PEAK_MB = 320  # what the server has resident at most, packs and indexes that it maps included
 
 
 @dataclass
@@ -187,6 +188,14 @@ def report(asked: list[Read], theirs: list[Load]) -> bool:
     return good and ratio >= TIMES_MOTO
 
 
+def within(peak_megabytes: float) -> bool:
+    """Tell what the server had resident at most; return whether it is within its bound."""
+    over = "" if peak_megabytes <= PEAK_MB else " OVER ITS BOUND"
+    print(f"| most resident of all these | {peak_megabytes:.0f} MB | | |{over}")
+    print(json.dumps({"case": "resident", "megabytes": round(peak_megabytes)}), file=sys.stderr)
+    return not over
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure signed reads of the CodeCommit API.")
     parser.add_argument("--quick", action="store_true", help="a small repository, half a second a figure")
@@ -208,6 +217,7 @@ def main() -> int:
         asked = reads(git("rev-list", MAIN, at=repository).split())
         theirs = measure(server, asked, moto_port, 0.5 if quick else 2.0)
         good = report(asked, theirs)
+        good = within(server.account.peak_megabytes()) and good
     return 0 if good else 1
 
 
