@@ -69,8 +69,11 @@ def differences(
     after: Item | None,
     *,
     start_after: bytes | None = None,
+    additions: bool = True,
 ) -> Iterator[Difference]:
     """Yield what differs between two items, ordered by path, after the path `start_after` if given.
+
+    Without `additions`, what is in the later item alone is neither told nor, where it is a folder, read.
 
     The items are trees, or single files, whose path is then empty. None is like an empty tree.
     """
@@ -78,13 +81,14 @@ def differences(
         return
     if any(item is not None and not item.is_tree for item in (before, after)) and start_after is None:
         yield Difference(b"", _leaf(before), _leaf(after))
-    walk = _Walk(repository, start_after or b"")
+    walk = _Walk(repository, start_after or b"", additions=additions)
     yield from walk.below(_tree_id(before), _tree_id(after))
 
 
 class _Walk:
-    def __init__(self, repository: pygit2.Repository, start_after: bytes) -> None:
+    def __init__(self, repository: pygit2.Repository, start_after: bytes, *, additions: bool) -> None:
         self._odb = repository.odb
+        self._additions = additions
         self._start_after = start_after
         # Empty folders, in themselves harmless, can be nested so that no walk would come to an end.
         self._barren: set[tuple[ObjectId | None, ObjectId | None]] = set()
@@ -130,7 +134,7 @@ class _Walk:
         olds = dict(_item(entry) for entry in old if entry not in new)
         news = dict(_item(entry) for entry in new if entry not in old)
         found = {}
-        for name in olds.keys() | news.keys():
+        for name in olds.keys() | news.keys() if self._additions else olds.keys():
             pair = _Pair(olds.get(name), news.get(name))
             if pair.before != pair.after:  # a mode may be written in two ways
                 found[name] = pair

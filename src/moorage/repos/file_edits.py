@@ -135,17 +135,23 @@ class _Tree:
 
     def empties(self, path: str, gone: frozenset[str]) -> bool:
         """Tell whether nothing is left of a folder. Looks no further than to the first file that stays."""
+        found = self.at(path)
+        if found is None or found.kind != "folder":
+            return False
         raw = frozenset(each.encode() for each in gone)
-        waiting = [path.encode()]
+        waiting = [(path.encode() + b"/", found.object_id)]
+        # Folders without files, few in themselves, can be nested so that no walk would come to an end.
+        seen: set[ObjectId] = set()
         while waiting:
-            folder = waiting.pop()
-            found = trees.entry_at(self._repository, self._tree, folder) if self._tree is not None else None
-            if found is None or found.kind != "folder":
-                return False
-            for entry in trees.entries(self._repository, found.object_id):
-                below = folder + b"/" + entry.name
+            folder, tree = waiting.pop()
+            if tree in seen:
+                continue
+            if not any(each.startswith(folder) for each in raw):
+                seen.add(tree)
+            for entry in trees.entries(self._repository, tree):
+                below = folder + entry.name
                 if entry.kind == "folder":
-                    waiting.append(below)
+                    waiting.append((below + b"/", entry.object_id))
                 elif below not in raw:
                     return False
         return True

@@ -21,8 +21,8 @@ from moorage.git import objects, trees
 from moorage.git.file_revisions import Revision, latest, revisions
 from moorage.git.renames import RenameLimits, find_renames
 from moorage.git.tree_changes import Item
+from moorage.git.tree_differences import Difference, differences, item
 from moorage.git.tree_differences import Item as Entry
-from moorage.git.tree_differences import differences, item
 
 if TYPE_CHECKING:
     from moorage.git.environment import Place
@@ -31,15 +31,18 @@ if TYPE_CHECKING:
 # Versions at once that wait for older ones; beyond, a token would not hold them.
 MOST_PENDING: Final = 5_000
 
-# A commit that deletes more files is not searched for renames beyond these.
+# A commit that changes or deletes more files is not searched for renames beyond these.
+_MOST_CHANGED: Final = 100_000
 _MOST_DELETED: Final = 20_000
+# All that one page looks at for renames. Folders can be nested so that there is no end of changed files.
+MOST_LOOKED_AT: Final = 200_000
 _RENAMES: Final = RenameLimits(pairs=1_000, bytes=16 << 20, comparisons=2_000_000)
 
 _Pending = dict[ObjectId, list[ObjectId]]
 
 
 class TooDivergent(Exception):
-    """So many lines of history run beside one another that they cannot be followed."""
+    """So many lines of history run beside one another, or so many files differ, that none can be followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ def page(
     """Return up to `limit` versions from a commit, or from a frontier; and the frontier after them, if any.
 
     Raises:
-        TooDivergent: more than `MOST_PENDING` versions wait at once.
+        TooDivergent: more than `MOST_PENDING` versions wait at once, or more than `MOST_LOOKED_AT`
+            files would have to be looked at.
         ChildFailed: the walk took too long.
     """
     history = _History(place, start if isinstance(start, Frontier) else Frontier())
@@ -122,6 +126,7 @@ class _History:
     def __init__(self, place: Place, frontier: Frontier) -> None:
         self.frontier = frontier
         self._place = place
+        self._looked_at = 0
         self._repository = objects.open_bare(place.repository)
 
     def versions(self, path: bytes, start: ObjectId | None) -> Generator[Version]:
@@ -192,7 +197,9 @@ class _History:
         if added is None:
             return None
         trees_of = (Entry(trees.FOLDER, self._tree(each)) for each in (parent, commit))
-        gone = (each for each in differences(self._repository, *trees_of) if each.after is None)
+        changed = differences(self._repository, *trees_of, additions=False)
+        different = islice(self._counted(changed), _MOST_CHANGED)
+        gone = (each for each in different if each.after is None)
         deleted = {
             each.path: Item(*each.before)
             for each in islice(gone, _MOST_DELETED)
@@ -202,6 +209,13 @@ class _History:
             return None
         found = find_renames(self._repository, deleted, {path: Item(*added)}, set(deleted), _RENAMES)
         return next(iter(found), None)
+
+    def _counted(self, found: Iterator[Difference]) -> Iterator[Difference]:
+        for each in found:
+            self._looked_at += 1
+            if self._looked_at > MOST_LOOKED_AT:
+                raise TooDivergent
+            yield each
 
     def _blob(self, commit: ObjectId, path: bytes) -> ObjectId | None:
         """Return the file, or symbolic link, that a commit has at a path."""

@@ -8,9 +8,13 @@ import pytest
 
 from codecommit_at_hand import allow, deny
 from identities_at_hand import ACCOUNT
-from merges_at_hand import Sides
+from merges_at_hand import WHO, Sides
 from moorage.core.faults import Fault
+from moorage.core.names import ZERO_ID, ObjectId
+from moorage.repos.authoring import building
+from moorage.repos.publish import Proposal
 from moorage.services.codecommit import codecommit
+from moorage.storage.repositories import RefChange
 from repositories_at_hand import REGION, Desk
 
 REPOSITORY = {"repositoryName": "demo"}
@@ -235,6 +239,88 @@ def test_a_hidden_ref_is_named_by_no_specifier_and_no_branch(sides: Sides) -> No
     assert fault.code == "ReferenceTypeNotSupportedException"
     assert desk.ask("GetFile", **REPOSITORY, commitSpecifier=made, filePath="a")["commitId"] == made
     assert desk.ask("ListBranches", **REPOSITORY)["branches"] == ["base", "main", "topic"]
+
+
+# --- folders within folders -----------------------------------------------------------------
+
+
+def test_folders_without_files_without_end_are_no_hang(desk: Desk) -> None:
+    desk.repository("demo")
+    for put in ("bomb", "other/bomb"):
+        tip = _bomb(desk, "main", b"", beside=b"f")
+        request = {**REPOSITORY, "branchName": "main", "filePath": put, "fileContent": "eA=="}
+        assert desk.ask("PutFile", **request, parentCommitId=tip)["commitId"]
+    tip = _bomb(desk, "main", b"", beside=b"f")
+    request = {**REPOSITORY, "branchName": "main", "filePath": "other/f"}
+    desk.ask("DeleteFile", **request, parentCommitId=tip, keepEmptyFolders=True)
+    assert desk.ask("GetFile", **REPOSITORY, filePath="other/.gitkeep")["fileSize"] == 0
+
+
+def test_files_without_end_that_a_commit_adds_or_changes_are_no_hang(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moorage.repos.file_history._MOST_CHANGED", 1_000)
+    desk.repository("demo")
+    for before, after in ((None, b"x"), (b"x", b"y")):
+        _bomb(desk, "main", before, beside=b"f")
+        tip = _bomb(desk, "main", after, beside=b"new")
+        told = desk.ask("ListFileCommitHistory", **REPOSITORY, filePath="other/new")["revisionDag"]
+        assert told[0]["commit"]["commitId"] == tip
+    monkeypatch.setattr("moorage.repos.file_history.MOST_LOOKED_AT", 999)
+    fault = refusal(desk, "ListFileCommitHistory", **REPOSITORY, filePath="other/new")
+    assert fault.code == "TipsDivergenceExceededException"
+
+
+def test_a_merge_of_files_too_deep_or_too_many_is_refused(desk: Desk) -> None:
+    desk.repository("demo")
+    _bomb(desk, "base", b"x", beside=b"f")
+    for branch, content in (("main", b"y"), ("topic", b"z")):
+        desk.ask("CreateBranch", **REPOSITORY, branchName=branch, commitId=_tip(desk, "base"))
+        _bomb(desk, branch, content, beside=b"f")
+    specified = {**REPOSITORY, "sourceCommitSpecifier": "topic", "destinationCommitSpecifier": "main"}
+    for operation, more in (
+        ("GetMergeOptions", {}),
+        ("GetMergeConflicts", {"mergeOption": "THREE_WAY_MERGE"}),
+        ("MergeBranchesBySquash", {"conflictResolutionStrategy": "ACCEPT_SOURCE"}),
+    ):
+        code = refusal(desk, operation, **specified, **more).code
+        assert code == "MaximumItemsToCompareExceededException"
+
+
+def _bomb(desk: Desk, branch: str, content: bytes | None, beside: bytes) -> ObjectId:
+    """Commit 10,000,000,000 folders in folders, each with a file (if content is empty: without any).
+
+    They are at `bomb` and at `other/bomb`, a file beside them in `other`. Without content there is no bomb.
+    """
+    opened = desk.open("demo")
+    with building(opened) as new:
+
+        def tree(*entries: tuple[bytes, bytes, str]) -> str:
+            lines = (b"%b %b\0%b" % (mode, name, bytes.fromhex(oid)) for mode, name, oid in entries)
+            return new.tree(b"".join(lines))
+
+        folder = tree((b"100644", b"f", new.blob(content))) if content else tree()
+        for _ in range(10):
+            folder = tree(*((b"40000", b"%d" % number, folder) for number in range(10)))
+        bomb = () if content is None else ((b"40000", b"bomb", folder),)
+        other = tree(*bomb, (b"100644", beside, new.blob(b"beside\n")))
+        root = tree(*bomb, (b"40000", b"other", other))
+        name = f"refs/heads/{branch}".encode()
+        before = opened.snapshot.ref(name)
+        parents = [before] if before else []
+        made = new.commit(ObjectId(root), parents, author=WHO, committer=WHO, message="bomb\n")
+        change = RefChange(name, before or ZERO_ID, made)
+        publisher = desk.call.publisher
+        proposal = Proposal(
+            desk.caller, "codecommit:GitPush", (change,), publisher.started(), received=new.packed()
+        )
+        assert publisher.publish(opened, proposal) == {}
+    return made
+
+
+def _tip(desk: Desk, branch: str) -> str:
+    found: str = desk.ask("GetBranch", **REPOSITORY, branchName=branch)["branch"]["commitId"]
+    return found
 
 
 def _pull_request(desk: Desk) -> str:

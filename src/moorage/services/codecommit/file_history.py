@@ -77,7 +77,8 @@ def _frontier(repository: Path, cursor: str) -> Frontier:
 def _too_divergent(request: Request) -> Fault:
     return Fault(
         "TipsDivergenceExceededException",
-        f"The history of {names.shown(request['filePath'])} has too many lines beside one another to be told",
+        f"The history of {names.shown(request['filePath'])} has too many lines beside one another to be told,"
+        " or commits that change too many files",
     )
 
 
