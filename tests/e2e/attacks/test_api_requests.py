@@ -44,7 +44,8 @@ def assert_modelled(answer: Answer, service: str) -> None:
         tree = ET.fromstring(answer.body)
         found = tree.find(".//{*}Code")
         code = (found.text or "") if found is not None else "none"
-    assert answer.status in (200, 400, 403, 404, 409, 413), answer
+    # 410: the model gives it to a credential report that nobody has had made yet.
+    assert answer.status in (200, 400, 403, 404, 409, 410, 413), answer
     assert code.isidentifier(), answer
     assert len(answer.body) < 50_000 or answer.status == 200
 
