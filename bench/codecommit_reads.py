@@ -121,7 +121,7 @@ def await_upkeep(folder: Path) -> None:
     """Wait until the service has written the commit-graph, or no longer than it may take."""
     deadline = time.monotonic() + _UPKEEP_SECONDS
     while time.monotonic() < deadline and not any(folder.rglob("info/commit-graph*")):
-        time.sleep(0.5)  # it tells nobody
+        time.sleep(0.5)  # a background job of another process, whose end nobody announces
 
 
 @contextlib.contextmanager

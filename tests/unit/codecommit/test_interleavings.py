@@ -37,6 +37,7 @@ MARY = Signature("Mary Major", "mary@example.com", datetime(2026, 11, 25, tzinfo
 BRANCHES = st.sampled_from(["main", "feature", "fix", "old/one"])
 PATHS = st.sampled_from(["a.txt", "folder/b.txt", "folder/deep/c.txt"])
 SEEDS = st.integers(0, 2**32)
+OPTIONS = st.sampled_from(["FastForward", "Squash", "ThreeWay"])
 
 Files = Mapping[str, bytes]
 
@@ -159,12 +160,18 @@ class Interleavings(RuleBasedStateMachine):
 
     @initialize(seed=SEEDS)
     def begin(self, seed: int) -> None:
+        """Make three branches that went their own ways, and a pull request between two of them."""
         self._put("main", "a.txt", content(seed))
+        start = self.model.branches["main"]
+        for branch, path in (("feature", "folder/b.txt"), ("fix", "a.txt")):
+            self.ask("CreateBranch", repositoryName=NAME, branchName=branch, commitId=start)
+            self.model.move(branch, start)
+            self._put(branch, path, content(seed + len(branch)))
+        self._open("feature", "fix")
 
-    @rule(branch=BRANCHES, path=PATHS, seed=SEEDS)
-    def put_file(self, branch: str, path: str, seed: int) -> None:
-        if branch in self.model.branches:
-            self._put(branch, path, content(seed))
+    @rule(pick=SEEDS, path=PATHS, seed=SEEDS)
+    def put_file(self, pick: int, path: str, seed: int) -> None:
+        self._put(self._branch(pick), path, content(seed))
 
     def _put(self, branch: str, path: str, text: bytes) -> None:
         tip = self.tip(branch)
@@ -183,11 +190,10 @@ class Interleavings(RuleBasedStateMachine):
         self.model.commit(made, (tip,) if tip else (), {**before, path: text})
         self.model.move(branch, made)
 
-    @rule(branch=BRANCHES, path=PATHS)
-    def delete_file(self, branch: str, path: str) -> None:
-        tip = self.tip(branch)
-        if tip is None:
-            return
+    @rule(pick=SEEDS, path=PATHS)
+    def delete_file(self, pick: int, path: str) -> None:
+        branch = self._branch(pick)
+        tip = self.model.branches[branch]
         before = self.model.files[tip]
         request = {"repositoryName": NAME, "branchName": branch, "filePath": path, "parentCommitId": tip}
         if path not in before:
@@ -197,11 +203,12 @@ class Interleavings(RuleBasedStateMachine):
         self.model.commit(made, (tip,), {name: text for name, text in before.items() if name != path})
         self.model.move(branch, made)
 
-    @rule(branch=BRANCHES, path=PATHS, to=PATHS, seed=SEEDS)
-    def create_commit(self, branch: str, path: str, to: str, seed: int) -> None:
+    @rule(pick=SEEDS, path=PATHS, to=PATHS, seed=SEEDS)
+    def create_commit(self, pick: int, path: str, to: str, seed: int) -> None:
         """Move one file over another, and write a third, in one commit."""
-        tip = self.tip(branch)
-        if tip is None or path == to or path not in self.model.files[tip]:
+        branch = self._branch(pick)
+        tip = self.model.branches[branch]
+        if path == to or path not in self.model.files[tip]:
             return
         before = dict(self.model.files[tip])
         third = "third.txt"
@@ -244,11 +251,9 @@ class Interleavings(RuleBasedStateMachine):
 
     # --- branches -----------------------------------------------------------------------------
 
-    @rule(branch=BRANCHES, start=BRANCHES)
-    def create_branch(self, branch: str, start: str) -> None:
-        commit = self.tip(start)
-        if commit is None:
-            return
+    @rule(branch=BRANCHES, pick=SEEDS)
+    def create_branch(self, branch: str, pick: int) -> None:
+        commit = self.model.branches[self._branch(pick)]
         request = {"repositoryName": NAME, "branchName": branch, "commitId": commit}
         if branch in self.model.branches:
             self._refused("CreateBranch", {"BranchNameExistsException"}, **request)
@@ -256,25 +261,24 @@ class Interleavings(RuleBasedStateMachine):
             self.ask("CreateBranch", **request)
             self.model.move(branch, commit)
 
-    @rule(branch=BRANCHES)
-    def delete_branch(self, branch: str) -> None:
+    @rule(pick=SEEDS)
+    def delete_branch(self, pick: int) -> None:
+        branch = self._branch(pick)
         request = {"repositoryName": NAME, "branchName": branch}
         if branch == self.model.default:
             self._refused("DeleteBranch", {"DefaultBranchCannotBeDeletedException"}, **request)
             return
         self.ask("DeleteBranch", **request)
-        if branch in self.model.branches:
-            self.model.move(branch, None)
+        self.model.move(branch, None)
 
     # --- merges -------------------------------------------------------------------------------
 
-    @rule(
-        source=BRANCHES, destination=BRANCHES, option=st.sampled_from(["FastForward", "Squash", "ThreeWay"])
-    )
-    def merge_branches(self, source: str, destination: str, option: str) -> None:
-        theirs, ours = self.tip(source), self.tip(destination)
-        if theirs is None or ours is None or ours == theirs:
-            return
+    @rule(one=SEEDS, other=SEEDS, option=OPTIONS)
+    def merge_branches(self, one: int, other: int, option: str) -> None:
+        source, destination = self._branch(one), self._branch(other)
+        theirs, ours = self.model.branches[source], self.model.branches[destination]
+        if theirs in self.model.history(ours):
+            return  # nothing to merge: what AWS does then is not known
         request = {
             "repositoryName": NAME,
             "sourceCommitSpecifier": source,
@@ -324,11 +328,14 @@ class Interleavings(RuleBasedStateMachine):
 
     # --- pull requests ------------------------------------------------------------------------
 
-    @rule(source=BRANCHES, destination=BRANCHES)
-    def create_pull_request(self, source: str, destination: str) -> None:
-        theirs, ours = self.tip(source), self.tip(destination)
-        if theirs is None or ours is None or source == destination:
-            return
+    @rule(one=SEEDS, other=SEEDS)
+    def create_pull_request(self, one: int, other: int) -> None:
+        source, destination = self._branch(one), self._branch(other)
+        if source != destination:
+            self._open(source, destination)
+
+    def _open(self, source: str, destination: str) -> None:
+        theirs = self.model.branches[source]
         target = {
             "repositoryName": NAME,
             "sourceReference": source,
@@ -345,7 +352,7 @@ class Interleavings(RuleBasedStateMachine):
         pull.open = False
 
     @precondition(lambda self: self.model.pulls)
-    @rule(pick=SEEDS, option=st.sampled_from(["FastForward", "Squash", "ThreeWay"]))
+    @rule(pick=SEEDS, option=OPTIONS)
     def merge_pull_request(self, pick: int, option: str) -> None:
         number, pull = self._picked(pick)
         request: dict[str, Any] = {"pullRequestId": number, "repositoryName": NAME}
@@ -406,6 +413,11 @@ class Interleavings(RuleBasedStateMachine):
 
     # --- helping ------------------------------------------------------------------------------
 
+    def _branch(self, pick: int) -> str:
+        """Return one of the branches that there are."""
+        names = sorted(self.model.branches)
+        return names[pick % len(names)]
+
     def _refused(self, operation: str, errors: set[str], **request: Any) -> None:
         with pytest.raises(Fault) as caught:
             self.ask(operation, **request)
@@ -433,4 +445,4 @@ def _tree(new: NewObjects, files: Files) -> ObjectId:
 
 
 TestInterleavings = Interleavings.TestCase
-TestInterleavings.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
+TestInterleavings.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)

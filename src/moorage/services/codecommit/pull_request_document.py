@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from moorage.core.clock import from_milliseconds
+from moorage.services.codecommit.approval_forms import shown_rule
 from moorage.storage import approval_rules
 
 if TYPE_CHECKING:
@@ -41,40 +42,18 @@ def document(row: RepositoryRow, pull_request: PullRequestRow, rules: list[RuleR
     return {
         "pullRequestId": str(pull_request.number),
         "title": pull_request.title,
-        "lastActivityDate": moment(pull_request.last_activity_at_ms),
-        "creationDate": moment(pull_request.created_at_ms),
+        "lastActivityDate": from_milliseconds(pull_request.last_activity_at_ms),
+        "creationDate": from_milliseconds(pull_request.created_at_ms),
         "pullRequestStatus": pull_request.status,
         "authorArn": pull_request.author_arn,
         "pullRequestTargets": [target],
         "revisionId": pull_request.revision_id,
-        "approvalRules": [_rule(rule) for rule in rules],
+        "approvalRules": [shown_rule(rule) for rule in rules],
         **_present(
             description=pull_request.description, clientRequestToken=pull_request.client_request_token
         ),
     }
 
 
-def _rule(rule: RuleRow) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "approvalRuleId": rule.rule_id,
-        "approvalRuleName": rule.name,
-        "approvalRuleContent": rule.content,
-        "ruleContentSha256": rule.content_sha256,
-        "lastModifiedDate": moment(rule.modified_at_ms),
-        "creationDate": moment(rule.created_at_ms),
-        "lastModifiedUser": rule.modified_by,
-    }
-    if rule.template_id is not None:
-        shown["originApprovalRuleTemplate"] = {
-            "approvalRuleTemplateId": rule.template_id,
-            "approvalRuleTemplateName": rule.template_name,
-        }
-    return shown
-
-
 def _present(**members: str | None) -> dict[str, str]:
     return {name: value for name, value in members.items() if value is not None}
-
-
-def moment(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from moorage.core.clock import from_milliseconds
 from moorage.core.faults import Fault
 from moorage.core.names import RefName
 from moorage.git import ref_names
@@ -11,7 +12,7 @@ from moorage.repos.pull_requests import history, life
 from moorage.services.codecommit import idempotency, names, pages
 from moorage.services.codecommit.opening import opened
 from moorage.services.codecommit.people import known_person, person_form
-from moorage.services.codecommit.pull_request_document import answer, moment
+from moorage.services.codecommit.pull_request_document import answer
 from moorage.services.codecommit.pull_request_targets import of_pull_request, required
 from moorage.services.codecommit.service import codecommit
 from moorage.services.codecommit.targets import Request, named_repository, own_arn, resource_tags
@@ -229,7 +230,7 @@ def describe_pull_request_events(
 def _event(pull_request_id: str, event: EventRow) -> dict[str, Any]:
     return {
         "pullRequestId": pull_request_id,
-        "eventDate": moment(event.at_ms),
+        "eventDate": from_milliseconds(event.at_ms),
         "pullRequestEventType": event.event_type,
         "actorArn": event.actor_arn,
         history.METADATA_MEMBERS[event.event_type]: event.detail,
