@@ -1,0 +1,87 @@
+"""What doctor found: the problem, how it is known, what follows from it, and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from moorage.client.doctor.catalogue import CATALOGUE, Severity
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_SIGNATURE = re.compile(r"(\d{8}T\d{6}Z)[0-9a-f]{8,64}")
+_USER_AND_PASSWORD = re.compile(r"(://[^/@:\s]*):[^/@\s]+@")
+_PASSWORD = re.compile(r"(?i)(password|secret|token)(\s*[=:]\s*)[^\s'\";]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of one file. `make` is given its text ("" when there is no file) and returns the new one."""
+
+    path: Path
+    make: Callable[[str], str]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program that puts something right: started without a shell, with `stdin` as its input."""
+
+    argv: tuple[str, ...]
+    stdin: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, or worth knowing.
+
+    `id` is stable: scripts and the guide refer to it. `evidence` names the file, line and Git scope, the
+    variable or the program that shows it. `fix` holds what `doctor --fix` would do; empty when a person must.
+    """
+
+    id: str
+    severity: Severity
+    problem: str
+    evidence: str
+    consequence: str
+    remedy: str
+    fix: tuple[Edit | Command, ...] = ()
+
+
+def found(
+    known_as: str,
+    problem: str,
+    *,
+    evidence: str,
+    consequence: str,
+    remedy: str,
+    fix: tuple[Edit | Command, ...] = (),
+) -> Finding:
+    """Return a finding of the catalogue, fit to print: no control characters, no secrets.
+
+    Raises:
+        KeyError: the catalogue has no such id.
+    """
+    return Finding(
+        known_as,
+        CATALOGUE[known_as],
+        printable(problem),
+        printable(evidence),
+        printable(consequence),
+        printable(remedy),
+        fix,
+    )
+
+
+def printable(text: str) -> str:
+    """Return text of a stranger's on one line: nothing that a terminal obeys, no password, no signature."""
+    for pattern, instead in (
+        (_CONTROLS, "?"),
+        (_SIGNATURE, r"\1***"),
+        (_USER_AND_PASSWORD, r"\1:***@"),
+        (_PASSWORD, r"\1\2***"),
+    ):
+        text = pattern.sub(instead, text)
+    return text
