@@ -1,0 +1,1 @@
+"""The client: what runs on the user's machine. It imports `moorage.core` and the standard library only."""
