@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from codecommit_at_hand import allow
 from moorage.core.faults import Fault
 from moorage.repos.pull_requests import life
 from pull_requests_at_hand import Work
@@ -198,6 +199,15 @@ def test_others_learn_nothing_of_a_pull_request(work: Work, operation: str, requ
     stranger = work.by(work.desk.of_user("stranger"))
     for each in (number, "7"):
         refused(stranger, "AccessDenied", operation, pullRequestId=each, **request_)
+
+
+def test_an_unknown_id_is_told_to_those_whose_right_hangs_on_a_repositorys_tags(work: Work) -> None:
+    mine = {"StringEquals": {"aws:ResourceTag/team": "blue"}}
+    user = work.by(work.desk.of_user("blue", allow("codecommit:Get*", Condition=mine)))
+    refused(user, "AccessDenied", "GetPullRequest", pullRequestId="7")
+    work.desk.ask("TagResource", resourceArn=work.desk.open("Demo").row.arn, tags={"team": "blue"})
+    refused(user, "PullRequestDoesNotExist", "GetPullRequest", pullRequestId="7")
+    refused(user, "AccessDenied", "DescribePullRequestEvents", pullRequestId="7")
 
 
 def test_pull_requests_go_with_their_repository(work: Work) -> None:

@@ -15,6 +15,7 @@ from moorage.core.faults import Fault
 from moorage.repos.access import tag_context
 from moorage.services.codecommit.targets import REFERENCES, own_arn
 from moorage.storage import repositories as rows
+from moorage.storage import repository_tags
 from moorage.wire.dispatch import Target
 
 if TYPE_CHECKING:
@@ -41,14 +42,24 @@ def unknown(call: Call, missing: Fault) -> list[Target]:
     """Return the target for an id that leads nowhere: `missing` is raised for callers with rights."""
 
     def ask(action: str) -> None:
-        permissions = call.gate.of(call.caller)
-        listed = islice(call.repositories.listing(call.caller), _REPOSITORIES_ASKED)
-        arns = (own_arn(call, row.name) for row in listed)
-        if permissions.decide(action, "*").allowed or any(
-            permissions.decide(action, arn).allowed for arn in arns
-        ):
-            raise missing
-        call.gate.require(call.caller, action, own_arn(call, "*"))
+        if not _may_somewhere(call, action):
+            call.gate.require(call.caller, action, own_arn(call, "*"))
         raise missing
 
     return [Target(own_arn(call, "*"), ask=ask)]
+
+
+def _may_somewhere(call: Call, action: str) -> bool:
+    """Tell whether the caller may do something to all repositories, or to one of them as it is tagged."""
+    caller = call.caller
+    permissions = call.gate.of(caller)
+    if permissions.decide(action, "*").allowed:
+        return True
+    with call.database.read() as connection:
+        tags = repository_tags.of_region(connection, caller.account_id, caller.region)
+    return any(
+        permissions.decide(
+            action, own_arn(call, row.name), tag_context(tags.get(row.repository_id, {}))
+        ).allowed
+        for row in islice(call.repositories.listing(caller), _REPOSITORIES_ASKED)
+    )
