@@ -54,6 +54,18 @@ PROGRAM_FOLDERS = ("/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/lib/postgresq
 BACKPORTS_AWS = VENV / "debian" / "aws-backports"
 BACKPORTS_PACKAGES = ("awscli", "python3-awscrt")
 
+# A Git that renews credentials within a push (2.46 or newer), built from the source of a later Debian:
+# without what no suite uses, unoptimised for a short build, and to be found wherever it is moved.
+# The build is kept outside the clone, so that the next clone on this machine links to it.
+NEW_GIT = VENV / "debian" / "git-new"
+NEW_GIT_RELEASE = "trixie"
+NEW_GIT_TOOLS = {"gcc": "gcc", "make": "make", "curl-config": "libcurl4-openssl-dev"}
+NEW_GIT_OPTIONS = (
+    *("CFLAGS=-O0", "RUNTIME_PREFIX=1", "INSTALL_SYMLINKS=1", "SKIP_DASHED_BUILT_INS=1"),
+    *("NO_GETTEXT=1", "NO_PERL=1", "NO_PYTHON=1", "NO_TCLTK=1", "NO_EXPAT=1", "NO_OPENSSL=1"),
+    *("TEST_PROGRAMS=", "UNIT_TEST_PROGS=", "test_bindir_programs="),
+)
+
 # What the suites drive with Node: locked with hashes, installed by npm from the registry it is set up for.
 JAVASCRIPT = ROOT / "tests" / "e2e" / "javascript"
 NODE_PACKAGES = VENV / "javascript"
@@ -88,6 +100,7 @@ def test(arguments: list[str]) -> int:
     make_environment("dev")
     if not fast:
         install_debian_programs()
+        link_new_git()
         install_node_packages()
     pytest = [str(PYTHON), "-m", "pytest"]
     if not any(not argument.startswith("-") for argument in arguments):
@@ -235,7 +248,8 @@ def check_prerequisites() -> None:
 
 def install_debian_programs() -> None:
     """Install what the suites drive where that is allowed; otherwise say the line that does."""
-    missing = sorted({package for program, package in DEBIAN_PROGRAMS.items() if not find(program)})
+    wanted = DEBIAN_PROGRAMS | NEW_GIT_TOOLS
+    missing = sorted({package for program, package in wanted.items() if not find(program)})
     may = os.geteuid() == 0 and shutil.which("apt-get") is not None
     if missing and may:
         say(f"installing Debian's {', '.join(missing)}")
@@ -254,32 +268,12 @@ def install_debian_programs() -> None:
 
 def unpack_backports_aws() -> None:
     """Unpack the AWS CLI of Debian's backports from the mirror that this machine already uses."""
-    formats = ["--format", "$(REPO_URI) $(CODENAME)", "Created-By: Packages", "Component: main"]
-    targets = subprocess.run(
-        ["apt-get", "indextargets", *formats], capture_output=True, text=True, check=False
-    ).stdout.split("\n")
-    main_ones = [line.split() for line in targets if line and "-" not in line.split()[1]]
-    if not main_ones:
+    mirror, codename = debian_mirror()
+    if not mirror:
         return
-    mirror, codename = main_ones[0]
     say(f"unpacking the AWS CLI of {codename}-backports")
     with scratch(VENV / "debian" / "apt") as folder:
-        (folder / "lists" / "partial").mkdir(parents=True)
-        keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
-        source = f"deb [signed-by={keyring}] {mirror} {codename}-backports main\n"
-        (folder / "sources.list").write_text(source)
-        options = {
-            "Dir::Etc::SourceList": folder / "sources.list",
-            "Dir::Etc::SourceParts": "/dev/null",
-            "Dir::State::Lists": folder / "lists",
-            "Dir::Cache": folder,
-            "APT::Sandbox::User": "root",
-        }
-        apt = [
-            "apt-get",
-            "-qq",
-            *(part for key, value in options.items() for part in ("-o", f"{key}={value}")),
-        ]
+        apt = apt_in(folder, "deb", f"{mirror} {codename}-backports main")
         call([*apt, "update"], quiet=True)
         for package in BACKPORTS_PACKAGES:
             call([*apt, "download", package], quiet=True, folder=folder)
@@ -288,6 +282,76 @@ def unpack_backports_aws() -> None:
             call(["dpkg-deb", "-x", str(archive), str(unpacked)])
         if (unpacked / "usr" / "bin" / "aws").exists():
             unpacked.rename(BACKPORTS_AWS)
+
+
+def debian_mirror() -> tuple[str, str]:
+    """Return the mirror that this machine uses for Debian's main packages, and its release's name."""
+    if shutil.which("apt-get") is None:
+        return "", ""
+    formats = ["--format", "$(REPO_URI) $(CODENAME)", "Created-By: Packages", "Component: main"]
+    told = subprocess.run(["apt-get", "indextargets", *formats], capture_output=True, text=True, check=False)
+    main_ones = [line.split() for line in told.stdout.split("\n") if line and "-" not in line.split()[1]]
+    return (main_ones[0][0], main_ones[0][1]) if main_ones else ("", "")
+
+
+def apt_in(folder: Path, kind: str, source: str) -> list[str]:
+    """Return an apt-get that knows one source, verified by Debian's keys, and keeps all in `folder`."""
+    (folder / "lists" / "partial").mkdir(parents=True)
+    keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    (folder / "sources.list").write_text(f"{kind} [signed-by={keyring}] {source}\n")
+    options = {
+        "Dir::Etc::SourceList": folder / "sources.list",
+        "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::State::Lists": folder / "lists",
+        "Dir::Cache": folder,
+        "APT::Sandbox::User": "root",
+    }
+    return ["apt-get", "-qq", *(part for key, value in options.items() for part in ("-o", f"{key}={value}"))]
+
+
+def link_new_git() -> None:
+    """Let `.venv/debian/git-new` be the Git that was built before on this machine, or build it."""
+    recipe = " ".join((NEW_GIT_RELEASE, *NEW_GIT_OPTIONS, *os.uname()[4:]))
+    kept_in = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "moorage"
+    built = kept_in / f"git-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+    if NEW_GIT.resolve() == built and works(built):
+        return
+    if not works(built):
+        kept_in.mkdir(parents=True, exist_ok=True)
+        with locked(kept_in / ".lock"):
+            if not works(built):
+                build_new_git(built)
+    if works(built):
+        NEW_GIT.parent.mkdir(exist_ok=True)
+        NEW_GIT.unlink(missing_ok=True)
+        NEW_GIT.symlink_to(built)
+
+
+def works(git: Path) -> bool:
+    return (git / "bin" / "git").exists() and call([str(git / "bin" / "git"), "version"], quiet=True) == 0
+
+
+def build_new_git(place: Path) -> None:
+    mirror, _ = debian_mirror()
+    missing = [package for program, package in NEW_GIT_TOOLS.items() if find(program) is None]
+    if not mirror or missing:
+        say(f"no newer Git is built for want of {', '.join(missing) or 'a Debian mirror'}")
+        return
+    say(f"building the Git of Debian's {NEW_GIT_RELEASE} (under a minute)")
+    started = time.monotonic()
+    with scratch(VENV / "debian" / "git-source") as folder:
+        apt = apt_in(folder, "deb-src", f"{mirror} {NEW_GIT_RELEASE} main")
+        call([*apt, "update"], quiet=True)
+        call([*apt, "source", "--download-only", "git"], quiet=True, folder=folder)
+        for archive in folder.glob("git_*.orig.tar.*"):
+            call(["tar", "-xf", str(archive)], folder=folder)
+        for source in folder.glob("git-[0-9]*"):
+            install_ = ["make", "-s", f"-j{os.cpu_count()}", f"prefix={folder / 'built'}", *NEW_GIT_OPTIONS]
+            call([*install_, "all", "install"], quiet=True, folder=source)
+        if works(folder / "built"):
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(folder / "built", place, symlinks=True)
+            say(f"the newer Git is built ({time.monotonic() - started:.0f} s)")
 
 
 def install_node_packages() -> None:

@@ -46,6 +46,15 @@ def aws_v2_new() -> AwsCli:
     return installed(AWS_V2_NEW)
 
 
+@pytest.fixture(scope="session")
+def new_git() -> Path:
+    """A Git that renews credentials within a push: 2.46 or newer."""
+    git = dev.NEW_GIT / "bin" / "git"
+    if not git.exists():
+        pytest.skip("the newer Git is missing: run `python3 dev.py test` on Debian, once as root")
+    return git
+
+
 @pytest.fixture(params=AWS_CLIS, ids=lambda cli: cli.name)
 def aws_cli(request: pytest.FixtureRequest) -> AwsCli:
     """Each build of the AWS CLI in turn."""
