@@ -51,6 +51,7 @@ class App:
     pages: Pages
     regions: Regions
     test: TestDoor | None = None
+    discovery: Pages | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -85,7 +86,10 @@ class App:
             response = await self.test.answer(scope, receive)
             if response is not None:
                 return response
-        response = await self.status.answer(scope) or await self.pages.answer(scope)
+        response = await self.status.answer(scope)
+        if response is None and self.discovery is not None:
+            response = await self.discovery.answer(scope)
+        response = response or await self.pages.answer(scope)
         return response or PlainTextResponse("Not Found\n", 404)
 
 

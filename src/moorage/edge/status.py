@@ -1,4 +1,4 @@
-"""The endpoints for operators: /healthz, /readyz, /version, /metrics, and the local CA's certificate."""
+"""The endpoints for operators: /healthz, /readyz, /version, /metrics, and the certificates of its own CAs."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ class Status:
     metrics_token: Secret
     git_version: str
     ca: Path | None = None
+    aws_names_ca: Path | None = None
     threads: Threads = field(default_factory=lambda: Threads(2))
 
     async def answer(self, scope: Scope) -> Response | None:
@@ -73,6 +74,7 @@ class Status:
             "/version": self._version,
             "/metrics": self._metrics,
             "/ca.pem": self._ca,
+            "/aws-names-ca.pem": self._aws_names_ca,
         }
         found = answers.get(scope["path"])
         if found is None:
@@ -108,7 +110,15 @@ class Status:
     async def _ca(self, _scope: Scope) -> Response:
         if self.ca is None:
             return PlainTextResponse("This service's certificate is not from a CA of its own.\n", 404)
-        return Response(await self.threads.run(self.ca.read_bytes), media_type="application/x-pem-file")
+        return await self._certificate(self.ca)
+
+    async def _aws_names_ca(self, _scope: Scope) -> Response:
+        if self.aws_names_ca is None:
+            return PlainTextResponse("This service has no certificate for AWS's names (--aws-names).\n", 404)
+        return await self._certificate(self.aws_names_ca)
+
+    async def _certificate(self, file: Path) -> Response:
+        return Response(await self.threads.run(file.read_bytes), media_type="application/x-pem-file")
 
 
 def _json(content: Mapping[str, str], status: int = 200) -> Response:

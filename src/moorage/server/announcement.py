@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moorage import __version__
+from moorage.server import aws_names
 from moorage.server.data_folder import DataFolder
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def announcement(settings: Settings, prepared: Prepared, *, terminal: bool) -> s
     lines += [f"  data     {settings.data}"]
     if prepared.ca is not None:
         lines += [f"  CA       {prepared.ca}"]
+    if settings.aws_names:
+        lines += [f"  CA       {aws_names.files(settings.data).ca} for AWS's names, in no system's store"]
     lines += _ssh(prepared)
     lines += [f"  account  {prepared.installation.default_account}"]
     made = prepared.installation.new_root

@@ -24,6 +24,7 @@ from moorage.core.secrets import Secret
 from moorage.edge.admission import Admission
 from moorage.edge.api import ApiDoor
 from moorage.edge.app import App
+from moorage.edge.discovery import Discovery
 from moorage.edge.git_entrance import GitEntrance
 from moorage.edge.git_http import GitDoor
 from moorage.edge.status import Readiness, Status
@@ -33,7 +34,7 @@ from moorage.git.handles import handles
 from moorage.repos.access import GitAccess
 from moorage.repos.fetch import Fetches
 from moorage.repos.prepared import PreparedResponses
-from moorage.server import connection_lines, duties, receivers
+from moorage.server import aws_names, connection_lines, duties, receivers
 from moorage.server.stores import Stores, open_stores
 from moorage.server.test_mode import TestMode
 from moorage.services.call import Call
@@ -141,14 +142,10 @@ def build(
         git=git,
         api=api(stores.database, clock, audit, last_uses, threads),
         status=status,
-        pages=StartPage(
-            status,
-            regions.enabled,
-            connection_lines.for_start_page(place.endpoints, settings.region, own_ca=status.ca is not None),
-            test_mode=settings.test_mode,
-        ),
+        pages=_start_page(settings, status, regions, place.endpoints),
         regions=regions,
         test=TestMode.of(stores, installation, audit, clock) if settings.test_mode else None,
+        discovery=Discovery(connection_lines.discovery(settings, regions, place.endpoints)),
     )
     audit.start()
     jobs = duties.jobs(stores, installation.root_key, dispatcher, node)
@@ -159,6 +156,11 @@ def build(
         stores.database.close()
 
     return Node(app, stores, call, jobs, close, _ssh_door(settings, git, regions) if settings.ssh else None)
+
+
+def _start_page(settings: Settings, status: Status, regions: Regions, found: Endpoints) -> StartPage:
+    lines = connection_lines.for_start_page(found, settings.region, own_ca=status.ca is not None)
+    return StartPage(status, regions.enabled, lines, test_mode=settings.test_mode)
 
 
 def _git_door(stores: Stores, entrance: GitEntrance, threads: Threads) -> GitDoor:
@@ -195,7 +197,8 @@ def _status(settings: Settings, stores: Stores, token: Secret) -> Status:
             return
 
     readiness = Readiness({"database": database, "blobs": blobs, "git": _git})
-    return Status(readiness, token, commands.git_version(), ca)
+    aws_ca = aws_names.files(settings.data).ca if settings.aws_names else None
+    return Status(readiness, token, commands.git_version(), ca, aws_ca)
 
 
 def _git() -> None:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from moorage.console.start_page import Connection
+from moorage.edge import discovery as well_known
+from moorage.edge.discovery import Surroundings
 from moorage.services.codecommit.clone_urls import CloneUrls, SshPlace
 
 if TYPE_CHECKING:
     from moorage.server.settings import Settings
+    from moorage.wire.regions import Regions
 
 GUIDE_REGION = "us-east-2"
 
@@ -42,6 +45,20 @@ def endpoints(settings: Settings, https_port: int, ssh: tuple[SshPlace, ...] = (
     else:
         api = f"https://{_reachable(settings)}:{https_port}"
     return Endpoints(settings.domain, https_port, api, settings.public_url, ssh)
+
+
+def discovery(settings: Settings, regions: Regions, found: Endpoints) -> bytes:
+    """Return the document that tells clients how to be set up for this service."""
+    surroundings = Surroundings(
+        domain=settings.domain,
+        default_region=settings.region,
+        api=found.api,
+        clone_url_prefixes={region: found.clone_url(region, "") for region in regions},
+        ca=f"{found.api}/ca.pem" if settings.tls_cert is None else None,
+        aws_names_ca=f"{found.api}/aws-names-ca.pem" if settings.aws_names else None,
+        ssh=[(place.port, place.region) for place in found.ssh],
+    )
+    return well_known.document(surroundings)
 
 
 def _reachable(settings: Settings) -> str:

@@ -57,9 +57,12 @@ class SshListener:
 
 
 class TlsContext:
-    """A TLS context that takes a renewed certificate without a restart."""
+    """A TLS context that takes a renewed certificate without a restart.
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+    With `also`, clients that ask (SNI) for one of its names are shown that one's certificate.
+    """
+
+    def __init__(self, certificate: Path, key: Path, also: AlsoServed | None = None) -> None:
         self._files = (certificate, key)
         self._seen: tuple[int, ...] = ()
         self.loaded = 0  # how many times a pair was taken up
@@ -67,14 +70,23 @@ class TlsContext:
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         # HTTP/2 makes Git uploads slow and breaks answers given before a body (design.md section 1).
         self.context.set_alpn_protocols(["http/1.1"])
+        self._also = also
+        if also is not None:
+            # It is Python's documented way to choose a certificate by name; uvloop's TLS calls it as well.
+            self.context.sni_callback = _chooser(also)
         self.reload()
 
     def reload(self) -> None:
-        """Load the files again if they changed. A pair that does not fit leaves the old one in use.
+        """Load the files again if they changed, the other certificate's too.
+
+        A pair that does not fit leaves the old one in use.
+
 
         Raises:
             ListenError: the first load failed.
         """
+        if self._also is not None:
+            self._also.tls.reload()
         try:
             seen = tuple(os.stat(path).st_mtime_ns for path in self._files)  # noqa: PTH116 -- one call each
             if seen == self._seen:
@@ -92,6 +104,22 @@ class TlsContext:
             return
         self._seen = seen
         self.loaded += 1
+
+
+@dataclass(frozen=True, slots=True)
+class AlsoServed:
+    """A further certificate, and the host names (lower-case) for which it is shown."""
+
+    names: frozenset[str]
+    tls: TlsContext
+
+
+def _chooser(also: AlsoServed) -> Callable[[ssl.SSLObject, str | None, ssl.SSLContext], None]:
+    def choose(handshake: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
+        if name is not None and name.lower().removesuffix(".") in also.names:
+            handshake.context = also.tls.context
+
+    return choose
 
 
 def bind(setting: str, address: Address) -> socket.socket:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -64,17 +64,42 @@ def ensure(data: Path, domain: str, regions: Iterable[str], now: datetime) -> Tl
     """
     folder = data / "tls"
     folder.mkdir(mode=0o700, exist_ok=True)
-    files = TlsFiles(ca=data / "ca.pem", certificate=folder / "server.pem", key=folder / "server-key.pem")
-    assert files.ca is not None
-    ca, ca_key = _ensure_ca(files.ca, folder / "ca-key.pem", now)
+    ca_file = data / "ca.pem"
+    permitted: list[x509.GeneralName] = [x509.DNSName("localhost")]
+    permitted += [x509.IPAddress(ipaddress.ip_network(network)) for network in LOOPBACK_NETWORKS]
+    ca = ensure_ca(ca_file, folder / "ca-key.pem", "moorage local CA", permitted, now)
     names = certificate_names(domain, regions)
-    if not _still_good(files, ca, names, now):
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _server_certificate(key, ca, ca_key, names, now)
-        # The key first: a crash between the two leaves a pair that does not fit, made anew next time.
-        write_private(files.key, _key_bytes(key))
-        write_private(files.certificate, _pem(certificate), mode=0o644)
-    return files
+    certificate, key = folder / "server.pem", folder / "server-key.pem"
+    ensure_certificate(certificate, key, ca, Vouched("localhost", names, LOOPBACK_ADDRESSES), now)
+    return TlsFiles(ca=ca_file, certificate=certificate, key=key)
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A CA's certificate and its key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """What a server's certificate is for. `common_name` is what it is called by people."""
+
+    common_name: str
+    names: Sequence[str]
+    addresses: Sequence[str] = ()
+
+
+def ensure_certificate(path: Path, key_path: Path, ca: Authority, vouched: Vouched, now: datetime) -> None:
+    """Make a server's certificate and its key, unless those that are there will do."""
+    if _still_good(path, key_path, ca.certificate, vouched.names, now):
+        return
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _server_certificate(key, ca, vouched, now)
+    # The key first: a crash between the two leaves a pair that does not fit, made anew next time.
+    write_private(key_path, _key_bytes(key))
+    write_private(path, _pem(certificate), mode=0o644)
 
 
 def write_private(path: Path, content: bytes, *, mode: int = 0o600) -> None:
@@ -92,42 +117,51 @@ def write_private(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         raise
 
 
-def _ensure_ca(
-    path: Path, key_path: Path, now: datetime
-) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def ensure_ca(
+    path: Path, key_path: Path, title: str, permitted: Sequence[x509.GeneralName], now: datetime
+) -> Authority:
+    """Return the CA in two files, making it where there is none or its end is near.
+
+    A new one may vouch for what is `permitted` and for nothing else; one that is there stays as it is.
+
+    Raises:
+        LocalCaError: certificate and key are not a pair, or the key is gone.
+    """
     if path.exists() and key_path.exists():
         ca = x509.load_pem_x509_certificate(path.read_bytes())
         key = serialization.load_pem_private_key(key_path.read_bytes(), None)
         if not isinstance(key, ec.EllipticCurvePrivateKey) or ca.public_key() != key.public_key():
             raise LocalCaError(
                 f"{path} and {key_path} are not a pair. Restore them from a backup, or remove both to have a "
-                "new CA made (clients must then trust the new ca.pem)."
+                "new CA made (clients must then trust the new one)."
             )
         if now < ca.not_valid_after_utc - RENEW_BEFORE:
-            return ca, key
+            return Authority(ca, key)
     elif path.exists():
         raise LocalCaError(
             f"{key_path} is missing. Restore it from a backup, or remove {path} to have a new CA made "
             "(clients must then trust it)."
         )
     key = ec.generate_private_key(ec.SECP256R1())
-    ca = _ca_certificate(key, now)
+    ca = _ca_certificate(key, title, permitted, now)
     write_private(key_path, _key_bytes(key))
     write_private(path, _pem(ca), mode=0o644)
-    return ca, key
+    return Authority(ca, key)
 
 
-def _still_good(files: TlsFiles, ca: x509.Certificate, names: list[str], now: datetime) -> bool:
+def _still_good(
+    path: Path, key_path: Path, ca: x509.Certificate, names: Sequence[str], now: datetime
+) -> bool:
     try:
-        certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
-        key = serialization.load_pem_private_key(files.key.read_bytes(), None)
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        key = serialization.load_pem_private_key(key_path.read_bytes(), None)
         certificate.verify_directly_issued_by(ca)
     except (OSError, ValueError, InvalidSignature):
         return False
     alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return (
         certificate.public_key() == key.public_key()
-        and alternatives.get_values_for_type(x509.DNSName) == names
+        and alternatives.get_values_for_type(x509.DNSName) == list(names)
         and certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - RENEW_BEFORE
     )
 
@@ -156,39 +190,35 @@ def _builder(
     )
 
 
-def _ca_certificate(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
+def _ca_certificate(
+    key: ec.EllipticCurvePrivateKey, title: str, permitted: Sequence[x509.GeneralName], now: datetime
+) -> x509.Certificate:
     # The year and a few digits tell two CAs apart in a trust store.
-    name = _name(f"moorage local CA {now:%Y} {secrets.token_hex(3)}")
-    permitted: list[x509.GeneralName] = [x509.DNSName("localhost")]
-    permitted += [x509.IPAddress(ipaddress.ip_network(network)) for network in LOOPBACK_NETWORKS]
+    name = _name(f"{title} {now:%Y} {secrets.token_hex(3)}")
     return (
         _builder(name, name, key, now, CA_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.NameConstraints(permitted, None), critical=True)
+        .add_extension(x509.NameConstraints(list(permitted), None), critical=True)
         .add_extension(_key_usage(ca=True), critical=True)
         .sign(key, hashes.SHA256())
     )
 
 
 def _server_certificate(
-    key: ec.EllipticCurvePrivateKey,
-    ca: x509.Certificate,
-    ca_key: ec.EllipticCurvePrivateKey,
-    names: list[str],
-    now: datetime,
+    key: ec.EllipticCurvePrivateKey, ca: Authority, vouched: Vouched, now: datetime
 ) -> x509.Certificate:
-    alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
-    alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in LOOPBACK_ADDRESSES]
+    alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in vouched.names]
+    alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in vouched.addresses]
     return (
-        _builder(_name("localhost"), ca.subject, key, now, CERTIFICATE_LIFETIME)
+        _builder(_name(vouched.common_name), ca.certificate.subject, key, now, CERTIFICATE_LIFETIME)
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(ca=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key()), critical=False
         )
-        .sign(ca_key, hashes.SHA256())
+        .sign(ca.key, hashes.SHA256())
     )
 
 

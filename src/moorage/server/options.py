@@ -90,6 +90,16 @@ OPTIONS: tuple[Option, ...] = (
         "/etc/moorage/key.pem",
     ),
     Option(
+        "aws_names",
+        None,
+        "off",
+        "also show, to clients that ask for AWS's own host names of CodeCommit, IAM, KMS or STS, a "
+        "certificate for these, from a CA of its own in DATA/aws-names-ca.pem; unmodified URLs can then be "
+        "routed here",
+        "true or false",
+        "true",
+    ),
+    Option(
         "domain",
         "NAME",
         DEFAULT_DOMAIN,

@@ -19,6 +19,7 @@ import uvloop
 from moorage.core.clock import Clock, ShiftedClock, SystemClock
 from moorage.core.secrets import Secret
 from moorage.server import (
+    aws_names,
     compose,
     connection_lines,
     first_start,
@@ -31,7 +32,7 @@ from moorage.server.background import Job
 from moorage.server.compose import Place
 from moorage.server.data_folder import DataFolder, FolderLock
 from moorage.server.first_start import Installation, StartRefused
-from moorage.server.listeners import Listener, SshListener, TlsContext
+from moorage.server.listeners import AlsoServed, Listener, SshListener, TlsContext
 from moorage.server.workers import Seat, Supervisor
 from moorage.services.codecommit.clone_urls import SshPlace
 from moorage.storage.database import Database
@@ -101,9 +102,14 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
 
         def renew() -> None:
             # Certificates live by the machine's time, whatever a test's clock says.
-            local_ca.ensure(settings.data, settings.domain, regions.enabled, SystemClock().now())
+            now = SystemClock().now()
+            if settings.tls_cert is None:
+                local_ca.ensure(settings.data, settings.domain, regions.enabled, now)
+            if settings.aws_names:
+                aws_names.ensure(settings.data, regions, now)
 
-        bound = _listeners(settings, renew)
+        renew()
+        bound = _listeners(settings, regions)
         for listener in bound:
             undo.callback(listener.socket.close)
         ssh_bound = _ssh_listeners(settings, regions, undo)
@@ -118,20 +124,8 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Prepared:
         found = connection_lines.endpoints(settings, bound[0].port, ssh_places)
         place = Place(found, Secret(first_start.ensure_metrics_token(settings)))
         undo.pop_all()
-    own_ca = settings.tls_cert is None
-    ca = folder.ca if own_ca else None
-    return Prepared(
-        settings,
-        clock,
-        lock,
-        installation,
-        regions,
-        place,
-        bound,
-        ca,
-        renew if own_ca else lambda: None,
-        ssh,
-    )
+    ca = folder.ca if settings.tls_cert is None else None
+    return Prepared(settings, clock, lock, installation, regions, place, bound, ca, renew, ssh)
 
 
 # After so long Python lets another thread on. Answers are sent by one thread and made by several: with the
@@ -265,12 +259,15 @@ def _regions(settings: Settings) -> Regions:
     return regions
 
 
-def _listeners(settings: Settings, renew: Callable[[], None]) -> list[Listener]:
+def _listeners(settings: Settings, regions: Regions) -> list[Listener]:
+    also = None
+    if settings.aws_names:
+        files = aws_names.files(settings.data)
+        also = AlsoServed(frozenset(aws_names.names(regions)), TlsContext(files.certificate, files.key))
     if settings.tls_cert is not None and settings.tls_key is not None:
-        tls = TlsContext(settings.tls_cert, settings.tls_key)
+        tls = TlsContext(settings.tls_cert, settings.tls_key, also)
     else:
-        renew()
-        tls = TlsContext(settings.data / "tls/server.pem", settings.data / "tls/server-key.pem")
+        tls = TlsContext(settings.data / "tls/server.pem", settings.data / "tls/server-key.pem", also)
     bound = [Listener("https", listeners.bind("--https", settings.https), tls)]
     if settings.http is not None:
         try:

@@ -208,6 +208,7 @@ class Settings(BaseSettings):
     ssh: Annotated[tuple[SshAddress, ...], NoDecode, BeforeValidator(_ssh_addresses)] = ()
     tls_cert: Folder | None = None
     tls_key: Folder | None = None
+    aws_names: bool = False
     domain: Domain = DEFAULT_DOMAIN
     public_url: Annotated[str, _url(("http", "https")), AfterValidator(_public_url)] | None = None
     region: Annotated[str, _matching(_REGION)] = "us-east-1"
