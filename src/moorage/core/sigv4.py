@@ -200,6 +200,11 @@ def git_password(host: str, path: str, *, secret: str, region: str, now: datetim
         f"{moment.tm_year:04d}{moment.tm_mon:02d}{moment.tm_mday:02d}"
         f"T{moment.tm_hour:02d}{moment.tm_min:02d}{moment.tm_sec:02d}"
     )
+    return git_password_at(host, path, secret=secret, region=region, time=time)
+
+
+def git_password_at(host: str, path: str, *, secret: str, region: str, time: str) -> str:
+    """Return what `git_password` returns at `time`, told as YYYYMMDDTHHMMSS in UTC, without the Z."""
     key = signing_key(secret, time[:8], region, GIT_SERVICE)
     text = git_string_to_sign(git_canonical_sha256(host, path), time=time, region=region)
     return f"{time}Z{sign(key, text)}"
