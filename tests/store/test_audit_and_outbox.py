@@ -13,7 +13,7 @@ from moorage.core.clock import milliseconds
 from moorage.core.names import ZERO_ID, ObjectId
 from moorage.core.principal import Caller, Principal
 from moorage.storage import audit, audit_batch, outbox, tables
-from moorage.storage.audit import AuditEvent
+from moorage.storage.audit import Answered, AuditEvent
 from moorage.storage.audit_batch import AuditBatch
 from moorage.storage.database import Database
 from moorage.storage.repositories import RefChange, RepositoryRow
@@ -110,6 +110,26 @@ def test_a_batch_writes_what_it_was_given_on_flush_and_on_close(database: Databa
     batch.add(an_event())
     batch.close()
     assert recorded(database) == 1201
+
+
+def test_what_a_change_was_answered_with_is_added_to_its_own_row(database: Database) -> None:
+    action = "codecommit:PutFile"
+    change = audit.change(CALLER, action, ROW.arn, 5, references=[])
+    asked = dataclasses.replace(CALLER, request_id="request-2")
+    other = audit.change(asked, action, ROW.arn, 6)
+    refusal = audit.event(CALLER, action, ROW.arn, 7, "denied")
+    with database.write() as connection:
+        audit.record(connection, change, other, refusal)
+    batch = AuditBatch(database)
+    batch.add(Answered("request-1", action, {"commitId": ONE, "odd": "\0"}))
+    batch.add(Answered("request-1", "codecommit:DeleteFile", {"commitId": TWO}))
+    batch.add(Answered("request-3", action, {"commitId": TWO}))
+    batch.flush()
+    with database.read() as connection:
+        told = {event.event_id: json.loads(event.detail) for event in audit.recent(connection, ACCOUNT)}
+    before = json.loads(change.detail)
+    assert told.pop(change.event_id) == before | {"responseElements": {"commitId": ONE, "odd": "\0"}}
+    assert told == {each.event_id: json.loads(each.detail) for each in (other, refusal)}
 
 
 def test_a_batch_writes_by_itself_within_a_second(database: Database) -> None:

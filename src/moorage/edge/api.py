@@ -20,6 +20,7 @@ from moorage.edge import audited, bodies, hosts, metrics, recorded_parameters, s
 from moorage.edge.admission import UnsignedAdmission
 from moorage.edge.threads import Threads
 from moorage.storage.access_keys import LastUse
+from moorage.storage.audit import Answered
 from moorage.storage.audit_reads import is_read
 
 if TYPE_CHECKING:
@@ -150,9 +151,23 @@ class ApiDoor:
         except Fault as fault:
             self.audit.add(audited.refusal(caller, operation.action, resources, fault))
             raise
-        if is_read(operation.name) or not caller.facts.change_recorded:
-            self.audit.add(audited.read(caller, operation.action, resources))
+        self._audit_answer(caller, operation, resources, result)
         return answer
+
+    def _audit_answer(
+        self,
+        caller: Caller,
+        operation: Operation[Call],
+        resources: list[str],
+        result: Mapping[str, Any] | None,
+    ) -> None:
+        reads = is_read(operation.name)
+        told = None if reads else recorded_parameters.of(result or {})
+        if reads or not caller.facts.change_recorded:
+            more = {} if told is None else {"responseElements": told}
+            self.audit.add(audited.read(caller, operation.action, resources, **more))
+        elif told is not None:
+            self.audit.add(Answered(caller.request_id, operation.action, told))
 
     def _called_unsigned(self, received: Received, asked: Asked, operation: Operation[Call]) -> Answer:
         """Call an operation whose caller brings a token in the place of a signature; one given is ignored.

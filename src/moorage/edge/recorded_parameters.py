@@ -1,14 +1,15 @@
-"""What the audit keeps of a request's parameters: no secret, no content, and no more than so much."""
+"""What the audit keeps of a request's parameters and of a change's answer: no secret, and only so much."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 # CloudTrail's own words in the place of what it does not tell.
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
-# What is hidden, of all services' requests, at any depth; so is every blob. A test goes through all
-# shapes of the models: a new member that sounds like a secret fails it until it is listed, here or there.
+# What is hidden, of all services' requests and answers, at any depth; so is every blob. A test goes through
+# all shapes of the models: a new member that sounds like a secret fails it until it is listed, here or there.
 HIDDEN_MEMBERS = frozenset(
     {
         "AddPrivateKey",
@@ -28,6 +29,10 @@ HIDDEN_MEMBERS = frozenset(
         "PrivateKey",
         "RawSecretAccessKey",
         "SAMLAssertion",
+        "SecretAccessKey",
+        "ServiceCredentialSecret",
+        "ServicePassword",
+        "SessionToken",
         "TokenCode",
         "TradeInToken",
         "WebIdentityToken",
@@ -45,11 +50,11 @@ _DEPTH = 12
 CUT = "…"
 
 
-def of(request: Mapping[str, object]) -> Mapping[str, object] | None:
-    """Return a parsed request as the audit keeps it: fit for JSON; None where nothing was asked with."""
-    if not request:
+def of(members: Mapping[str, object]) -> Mapping[str, object] | None:
+    """Return a parsed request, or an answer, as the audit keeps it: fit for JSON; None for an empty one."""
+    if not members:
         return None
-    return _Copy().mapping(request, 0)
+    return _Copy().mapping(members, 0)
 
 
 class _Copy:
@@ -80,7 +85,8 @@ class _Copy:
             return HIDDEN
         if isinstance(value, Mapping | list | tuple):
             return self._nested(value, depth) if depth < _DEPTH else CUT
-        return self._text(str(value))  # a time
+        # CloudTrail spells times so: Dec 14, 2016 5:21:45 PM.
+        return self._text(f"{value:%b %-d, %Y %-I:%M:%S %p}" if isinstance(value, datetime) else str(value))
 
     def _nested(self, value: Mapping[str, object] | list[object] | tuple[object, ...], depth: int) -> object:
         return self.mapping(value, depth) if isinstance(value, Mapping) else self._list(value, depth)

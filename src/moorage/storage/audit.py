@@ -9,11 +9,11 @@ from __future__ import annotations
 import heapq
 import json
 import uuid
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, String, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, String, bindparam, delete, insert, or_, select, update
 
 from moorage.core.clock import milliseconds
 from moorage.core.principal import Caller, Principal
@@ -28,6 +28,8 @@ _AUDIT = tables.audit
 _RECORD = insert(_AUDIT)
 
 _EVENTS = select(*(column for column in _AUDIT.c if column.name != "service"))
+
+_ANSWER = update(_AUDIT).where(_AUDIT.c.event_id == bindparam("of")).values(detail=bindparam("told"))
 
 _ROWS_OF_A_REQUEST = 100
 
@@ -58,6 +60,18 @@ class AuditEvent:
         return self.action.partition(":")[0]
 
 
+_FIELDS = (*(each.name for each in fields(AuditEvent)), "service")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a change was answered with: its own transaction could not know. `elements` are fit for JSON."""
+
+    request_id: str
+    action: str
+    elements: Mapping[str, object]
+
+
 def change(caller: Caller, action: str, resource_arn: str, at_ms: int, **detail: object) -> AuditEvent:
     """Describe a change that was made."""
     caller.facts.change_recorded = True
@@ -86,7 +100,7 @@ def event(
         resource_arn=resource_arn,
         source_ip=caller.source_ip,
         outcome=outcome,
-        detail=json.dumps(known | detail, separators=(",", ":"), default=str),
+        detail=_json(known | detail),
         request_id=caller.request_id,
     )
 
@@ -112,6 +126,24 @@ def record(connection: Connection, *events: AuditEvent) -> None:
     """Insert events in the caller's transaction."""
     if events:
         connection.execute(_RECORD, [_values(one) for one in events])
+
+
+def add_answers(connection: Connection, answers: Sequence[Answered]) -> None:
+    """Add to the rows of changes what they were answered with."""
+    elements = {(one.request_id, one.action): one.elements for one in answers}
+    if not elements:
+        return
+    columns = _AUDIT.c
+    rows = select(columns.event_id, columns.request_id, columns.action, columns.detail).where(
+        columns.request_id.in_({request_id for request_id, _ in elements}), columns.outcome == "allowed"
+    )
+    told = [
+        {"of": event_id, "told": _json(json.loads(detail) | {"responseElements": elements[asked]})}
+        for event_id, *asked_, detail in connection.execute(rows)
+        if (asked := tuple(asked_)) in elements
+    ]
+    if told:
+        connection.execute(_ANSWER, told)
 
 
 def prune(connection: Connection, before_ms: int, limit: int = 1000) -> int:
@@ -204,8 +236,12 @@ def _named(column: ColumnElement[str], name: str, *separators: str) -> ColumnEle
     return or_(column == name, *(column.endswith(each + name, autoescape=True) for each in separators))
 
 
+def _json(detail: Mapping[str, object]) -> str:
+    return json.dumps(detail, separators=(",", ":"), default=str)
+
+
 def _values(one: AuditEvent) -> dict[str, Any]:
-    values = asdict(one) | {"service": one.service}
+    values = {name: getattr(one, name) for name in _FIELDS}
     for name, limit in _LIMITS.items():
         values[name] = _storable(values[name])[:limit]  # Text has no limit: None
     return values
@@ -213,4 +249,6 @@ def _values(one: AuditEvent) -> dict[str, Any]:
 
 def _storable(text: str) -> str:
     """Drop what PostgreSQL cannot hold in a text: NUL, and halves of surrogate pairs."""
+    if text.isascii():
+        return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""The background writer of audit rows that need not be there before their answer: reads, refusals."""
+"""The background writer of what need not be in the audit before its answer: reads, refusals, answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import structlog
 from moorage.core.clock import Clock, SystemClock, milliseconds
 from moorage.core.faults import Fault
 from moorage.storage import audit
-from moorage.storage.audit import AuditEvent
+from moorage.storage.audit import Answered, AuditEvent
 from moorage.storage.database import Database
 
 # AWS keeps its own event history for as long.
@@ -56,7 +56,7 @@ class AuditBatch:
         self._also = also
         self._retention = retention
         self._clock = clock or SystemClock()
-        self._queue: deque[AuditEvent] = deque()
+        self._queue: deque[AuditEvent | Answered] = deque()
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
         self._stopped = threading.Event()
@@ -78,8 +78,8 @@ class AuditBatch:
             self._thread.join(timeout=30)
         self.flush()
 
-    def add(self, event: AuditEvent) -> None:
-        """Take an event; never waits."""
+    def add(self, event: AuditEvent | Answered) -> None:
+        """Take an event, or what a change was answered with, whose own event is written; never waits."""
         with self._lock:
             if len(self._queue) < _QUEUE_EVENTS:
                 self._queue.append(event)
@@ -148,13 +148,14 @@ class AuditBatch:
                 if audit.prune(connection, before_ms) == 0:
                     return
 
-    def _head(self) -> list[AuditEvent]:
+    def _head(self) -> list[AuditEvent | Answered]:
         with self._lock:
             return [self._queue[at] for at in range(min(_BATCH_EVENTS, len(self._queue)))]
 
-    def _write(self, batch: list[AuditEvent]) -> None:
+    def _write(self, batch: list[AuditEvent | Answered]) -> None:
         with self._database.write(durable=False) as connection:
-            audit.record(connection, *batch)
+            audit.record(connection, *(one for one in batch if isinstance(one, AuditEvent)))
+            audit.add_answers(connection, [one for one in batch if isinstance(one, Answered)])
 
     def _run(self) -> None:
         told = 0

@@ -1,7 +1,7 @@
 """Audit rows as CloudTrail's records: the one place that knows their form.
 
-Source: CloudTrail's record contents, version 1.05, and its userIdentity element. `responseElements` is
-null always: rows are written in the transaction of the change, before there is an answer.
+Source: CloudTrail's record contents, version 1.05, and its userIdentity element. `responseElements` are
+those of changes; reads have none.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ MAPS = frozenset(
         "Properties",
         "ReplacementValues",
         "SourceEncryptionContext",
+        "reactionCounts",
         "tags",
     }
 )
@@ -63,7 +64,7 @@ def record(event: AuditEvent) -> dict[str, Any]:
         "userAgent": detail.get("userAgent", ""),
         **_error(event, detail),
         "requestParameters": _parameters(name, detail),
-        "responseElements": None,
+        "responseElements": _lower_camel(detail.get("responseElements")),
     }
     if "additionalEventData" in detail:
         made["additionalEventData"] = detail["additionalEventData"]

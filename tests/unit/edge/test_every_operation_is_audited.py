@@ -48,5 +48,9 @@ def test_every_operation_leaves_a_record(world: World, service: str, operation: 
             for each in told:
                 assert each["eventSource"] == f"{service}.amazonaws.com"
                 assert json.dumps(each)
+                # A change tells what it answered; a read does not, and a refusal has nothing to tell.
+                if each["responseElements"] is not None:
+                    assert sent.status == 200
+                    assert not each["readOnly"]
             if sent.status == 200:
                 world.restore()

@@ -1,4 +1,4 @@
-"""No request leaves a secret in the audit: held over the input shapes of all operations of all services."""
+"""No request and no answer leaves a secret in the audit: held over the shapes of all operations."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from moorage.edge import recorded_parameters
 from moorage.edge.recorded_parameters import CUT, HIDDEN, HIDDEN_MEMBERS
 from moorage.server.compose import SERVICES
 from moorage.storage import cloudtrail
+from moorage.storage.audit_reads import is_read
 from moorage.wire import models
 
 CANARY = "canary-4f1d"
@@ -23,6 +24,7 @@ SOUNDS_SECRET = re.compile(
 # They sound like secrets and are none: names and ids of keys, settings, documents, words of paging.
 HARMLESS = frozenset(
     {
+        "AccessKey",
         "AccessKeyId",
         "AllowUsersToChangePassword",
         "AssertionEncryptionMode",
@@ -31,6 +33,7 @@ HARMLESS = frozenset(
         "ContextKeyType",
         "ContextKeyValues",
         "CredentialAgeDays",
+        "CurrentKeyMaterialId",
         "CustomKeyStoreId",
         "CustomKeyStoreName",
         "CustomKeyStoreType",
@@ -42,24 +45,37 @@ HARMLESS = frozenset(
         "IncludeKeyMaterial",
         "Key",
         "KeyAgreementAlgorithm",
+        "KeyAgreementAlgorithms",
         "KeyEncryptionAlgorithm",
         "KeyId",
+        "KeyManager",
         "KeyMaterialDescription",
         "KeyMaterialId",
+        "KeyMetadata",
+        "KeyOrigin",
         "KeyPairSpec",
         "KeySpec",
+        "KeyState",
         "KeyUsage",
         "MaxPasswordAge",
         "MinimumPasswordLength",
         "MinimumSessionTokenSize",
+        "MultiRegionKeyType",
         "NewCustomKeyStoreName",
         "NextToken",
+        "PasswordLastUsed",
         "PasswordResetRequired",
         "PasswordReusePrevention",
+        "PrimaryKey",
         "PublicKey",
         "RemovePrivateKey",
+        "ReplicaKeyMetadata",
+        "ReplicaKeys",
+        "SSHPublicKey",
         "SSHPublicKeyBody",
         "SSHPublicKeyId",
+        "ServiceCredentialAlias",
+        "ServiceSpecificCredential",
         "ServiceSpecificCredentialId",
         "SharedSecretCiphertextBlob",
         "SortKey",
@@ -70,17 +86,21 @@ HARMLESS = frozenset(
         "TransitiveTagKeys",
         "WrappingAlgorithm",
         "WrappingKeySpec",
+        "XksKeyConfiguration",
         "XksKeyId",
         "approvalRuleContent",
         "approvalRuleTemplateContent",
         "clientRequestToken",
         "contentType",
+        "errorCode",
         "existingRuleContentSha256",
         "keepEmptyFolders",
         "kmsKeyId",
         "newRuleContent",
         "nextToken",
+        "originalKmsKeyId",
         "replaceContents",
+        "ruleContentSha256",
         "tagKeys",
     }
 )
@@ -114,11 +134,20 @@ def filled(shape: Any, name: str = "", depth: int = 0) -> Any:
     return CANARY if hidden or name in HIDDEN_MEMBERS else f"of {name}"
 
 
+def kept_shapes(service: str, operation: str) -> list[Any]:
+    """Return the shapes of what the audit keeps of an operation: the request, and the answer to a change."""
+    model = models.operation_model(service, operation)
+    shapes = [model.input_shape, None if is_read(operation) else model.output_shape]
+    return [shape for shape in shapes if shape is not None]
+
+
 @pytest.mark.parametrize(("service", "operation"), OPERATIONS)
 def test_no_operation_leaves_a_secret(service: str, operation: str) -> None:
-    shape = models.operation_model(service, operation).input_shape
-    if shape is None:
-        return
+    for shape in kept_shapes(service, operation):
+        require_no_secret_of(shape)
+
+
+def require_no_secret_of(shape: Any) -> None:
     undecided = {
         name
         for name, member in members(shape)
@@ -136,7 +165,8 @@ def test_every_map_of_the_models_keeps_its_keys() -> None:
     maps = {
         name
         for service, operation in OPERATIONS
-        for name, member in members(models.operation_model(service, operation).input_shape)
+        for shape in kept_shapes(service, operation)
+        for name, member in members(shape)
         if member.type_name == "map"
     }
     assert maps == cloudtrail.MAPS
