@@ -59,12 +59,26 @@ class Credentials:
 class Asked:
     """What every source is asked with: the environment, the profile, the time and AWS's two files."""
 
-    __slots__ = ("_config", "_credentials", "_profiles", "environment", "explicit", "now", "profile")
+    __slots__ = (
+        "_config",
+        "_credentials",
+        "_profiles",
+        "environment",
+        "explicit",
+        "is_named",
+        "now",
+        "profile",
+        "session_profile",
+    )
 
     def __init__(self, environment: Mapping[str, str], profile: str | None, now: float) -> None:
         self.environment = environment
         self.explicit = bool(profile)  # named by --profile: then the environment's keys do not count
         self.profile = aws_files.profile_of(environment, profile)
+        self.is_named = bool(
+            profile or environment.get("AWS_PROFILE") or environment.get("AWS_DEFAULT_PROFILE")
+        )
+        self.session_profile = self.profile  # whose region, endpoint and CA hold, see `of_source_profile`
         self.now = now  # Unix time, seconds
         self._config: Sections | None = None
         self._credentials: Sections | None = None
@@ -96,6 +110,17 @@ class Asked:
         name = profile or self.profile
         return {**self.config_profiles.get(name, {}), **self.credentials.get(name, {})}
 
+    def session_settings(self) -> dict[str, str]:
+        """Return the settings of the profile that the command runs under."""
+        return self.settings(self.session_profile)
+
+    def of_source_profile(self, profile: str) -> Asked:
+        """Return the same question for a profile that another one names as its source."""
+        other = Asked(self.environment, profile, self.now)
+        other.session_profile = self.session_profile
+        other._config, other._credentials, other._profiles = self._config, self._credentials, self._profiles
+        return other
+
     def knows(self, profile: str) -> bool:
         return profile in self.config_profiles or profile in self.credentials
 
@@ -111,13 +136,21 @@ def resolve(environment: Mapping[str, str], profile: str | None, now: float) -> 
 
 def found(asked: Asked) -> Credentials:
     """Return the credentials of the first source that has any; see `resolve`."""
+    # A profile that is named must be there, even where the environment's keys come before it.
+    if asked.is_named and not asked.knows(asked.profile):
+        raise NoCredentials(_unknown_profile(asked))
     if not asked.explicit:
         ours = from_environment(asked.environment)
         if ours is not None:
             return ours
+    if assumes_a_role(asked.settings()):
+        return _required("roles", asked)
+    return of_profile(asked) or _of_the_machine(asked)
+
+
+def of_profile(asked: Asked) -> Credentials | None:
+    """Return what a profile has by itself: all but a role that it assumes by another's credentials."""
     settings = asked.settings()
-    if not asked.knows(asked.profile) and asked.profile != aws_files.DEFAULT_PROFILE:
-        raise NoCredentials(_unknown_profile(asked))
     for name in _before_the_credentials_file(settings, asked):
         ours = _from_module(name, asked)
         if ours is not None:
@@ -130,8 +163,7 @@ def found(asked: Asked) -> Credentials:
             ours = _from_module(name, asked)
             if ours is not None:
                 return ours
-    ours = from_section(asked.config_profiles.get(asked.profile), aws_files.config_path(asked.environment))
-    return ours or _of_the_machine(asked)
+    return from_section(asked.config_profiles.get(asked.profile), aws_files.config_path(asked.environment))
 
 
 _KEY_OF = {"login": "login_session", "process": "credential_process"}
@@ -140,19 +172,21 @@ _KEY_OF = {"login": "login_session", "process": "credential_process"}
 def _before_the_credentials_file(settings: Mapping[str, str], asked: Asked) -> list[str]:
     """Return the sources that come before keys in the credentials file and that are set up at all."""
     names = []
-    token_file = "web_identity_token_file" in settings
-    if "role_arn" in settings and not token_file:
-        names.append("roles")
-    if token_file or (not asked.explicit and "AWS_WEB_IDENTITY_TOKEN_FILE" in asked.environment):
+    from_variable = not asked.explicit and "AWS_WEB_IDENTITY_TOKEN_FILE" in asked.environment
+    if from_variable or "web_identity_token_file" in settings:
         names.append("web_identity")
     if "sso_account_id" in settings or "sso_role_name" in settings:
         names.append("sso")
     return names
 
 
+def assumes_a_role(settings: Mapping[str, str]) -> bool:
+    return "role_arn" in settings and "web_identity_token_file" not in settings
+
+
 def _of_the_machine(asked: Asked) -> Credentials:
     """Return what the machine gives to all that runs on it."""
-    for name in ("container", "instance", "delegated"):
+    for name in ("older_files", "container", "instance"):
         ours = _from_module(name, asked)
         if ours is not None:
             return ours
@@ -160,6 +194,12 @@ def _of_the_machine(asked: Asked) -> Credentials:
         f"no AWS credentials: profile {asked.profile} has none, and neither has the environment; "
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, run `aws configure`, or name another profile"
     )
+
+
+def _required(name: str, asked: Asked) -> Credentials:
+    ours = _from_module(name, asked)
+    assert ours is not None, f"{name} raises NoCredentials where it has none"
+    return ours
 
 
 def _from_module(name: str, asked: Asked) -> Credentials | None:
