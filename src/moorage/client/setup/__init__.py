@@ -1,0 +1,1 @@
+"""`moorage setup`: what it asks, plans, writes and proves."""
