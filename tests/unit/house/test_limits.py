@@ -33,10 +33,9 @@ from moorage.services.codecommit import (
     merge_conflicts,
     names,
     paths,
-    reactions,
     trigger_forms,
 )
-from moorage.services.codecommit import comments as comment_lists
+from moorage.services.codecommit import pages as list_pages
 from moorage.services.iam import oidc_providers, pages, public_keys, quotas, simulate
 from moorage.services.kms import aliases, grants, policies, rotation
 from moorage.services.kms import keys as kms_keys
@@ -122,7 +121,7 @@ LIMITS = {
     "entries that resolve conflicts": n(conflict_resolution.MAX_ENTRIES),
     "new content of one entry": f"{conflict_resolution.MAX_FILE_BYTES // MB} MB; "
     f"{conflict_resolution.MAX_BYTES // MB} MB",
-    "files or hunks of a page": n(merge_conflicts.MAX_A_PAGE),
+    "files or hunks of a page": n(merge_conflicts.HUNKS_OF_A_FILE_AT_MOST),
     "users, groups, policies": f"{n(quotas.USERS_PER_ACCOUNT)}, {quotas.GROUPS_PER_ACCOUNT}, "
     f"{n(quotas.POLICIES_PER_ACCOUNT)}",
     "groups, access keys, attached": f"{quotas.GROUPS_PER_USER}, {quotas.ACCESS_KEYS_PER_USER}, "
@@ -177,8 +176,8 @@ LIMITS = {
     "a comment": f"{n(comment_forms.CONTENT_LIMIT)} characters",
     "a file that takes comments": f"{comment_places.MAX_BYTES_FOR_LINES // MB} MB",
     "users who react": n(comments.REACTIONS_LIMIT),
-    "comments of a page": n(comment_lists.COMMENTS_A_PAGE_AT_MOST),
-    "reactions of a page": n(reactions.REACTIONS_A_PAGE),
+    "comments of a page": n(list_pages.SIZES["GetCommentsForPullRequest"].maximum),
+    "reactions of a page": n(list_pages.SIZES["GetCommentReactions"].maximum),
     "a request token": f"{idempotency.TOKEN_LIMIT} characters",
     "memory of a request token": f"{request_tokens.KEPT_MS // 3_600_000} h",
     "triggers of a repository": n(trigger_forms.TRIGGERS_LIMIT),

@@ -6,7 +6,7 @@ no encryption key.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from moorage.repos.approval import templates
 from moorage.services.codecommit import pages
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     )
 
     from moorage.services.call import Call
-
-# AWS publishes neither number.
-DEFAULT_PAGE: Final = 100
-LARGEST_PAGE: Final = 1_000
 
 
 @codecommit.operation(
@@ -69,7 +65,7 @@ def get_approval_rule_template(call: Call, request: GetApprovalRuleTemplateInput
 def list_approval_rule_templates(
     call: Call, request: ListApprovalRuleTemplatesInputTypeDef
 ) -> dict[str, Any]:
-    page = pages.page(call, "ListApprovalRuleTemplates", request, default=DEFAULT_PAGE, maximum=LARGEST_PAGE)
+    page = pages.page(call, "ListApprovalRuleTemplates", request)
     with call.database.read() as connection:
         caller = call.caller
         names = rows.names(

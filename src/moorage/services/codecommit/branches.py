@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 _HEADS = b"refs/heads/"
 
-# AWS does not publish how many branches a page has.
-BRANCHES_A_PAGE = 1_000
-
 # A branch that is pushed to while it is being deleted is looked at again, this often.
 _DELETE_ATTEMPTS = 5
 
@@ -106,7 +103,7 @@ def get_branch(call: Call, request: GetBranchInputTypeDef) -> dict[str, Any]:
 @codecommit.operation("ListBranches", resource=named_repository())
 def list_branches(call: Call, request: ListBranchesInputTypeDef) -> dict[str, Any]:
     refs = opened(call, request).snapshot.refs.refs
-    page = pages.page(call, "ListBranches", request, default=BRANCHES_A_PAGE, maximum=BRANCHES_A_PAGE)
+    page = pages.page(call, "ListBranches", request)
     if page.after is None:
         start = bisect_left(refs, _HEADS, key=_name)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from moorage.core.faults import Fault
 from moorage.repos.comment_places import require_commits
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from moorage.services.call import Call
     from moorage.storage.comments import CommentRow, Outline
     from moorage.storage.repositories import RepositoryRow
-
-# Source: the API reference of GetCommentsForPullRequest.
-COMMENTS_A_PAGE: Final = 100
-COMMENTS_A_PAGE_AT_MOST: Final = 500
 
 
 def of_comment(member: str, *checks: Check) -> Rule:
@@ -178,7 +174,7 @@ def _listed(
     pull_request: int | None = None,
 ) -> dict[str, Any]:
     """Return a page of comments, those at one place together. A place may go on on the next page."""
-    page = pages.page(call, operation, request, default=COMMENTS_A_PAGE, maximum=COMMENTS_A_PAGE_AT_MOST)
+    page = pages.page(call, operation, request)
     rest = outlines
     if page.after is not None:
         first, _, number = page.after.partition(" ")

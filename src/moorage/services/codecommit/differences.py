@@ -29,12 +29,7 @@ if TYPE_CHECKING:
     from moorage.repos.opened import OpenRepository
     from moorage.services.call import Call
 
-# AWS publishes no numbers for GetDifferences.
-_DIFFERENCES_A_PAGE: Final = 100
-_MOST_DIFFERENCES_A_PAGE: Final = 1_000
-# Source: the model of GetBlobDifferences, and its documentation.
-_HUNKS_A_PAGE: Final = 100
-_MOST_HUNKS_A_PAGE: Final = 1_000
+# Source: the documentation of GetBlobDifferences.
 _CONTEXT_LINES: Final = 3
 _MOST_CONTEXT_LINES: Final = 20
 
@@ -64,9 +59,7 @@ _PATHS: Final = ("beforePath", "afterPath")
 def get_differences(call: Call, request: GetDifferencesInputTypeDef) -> dict[str, Any]:
     """List the files that differ. Pages after the first compare the same commits, wherever branches went."""
     repository = opened(call, request)
-    page = pages.page(
-        call, "GetDifferences", request, default=_DIFFERENCES_A_PAGE, maximum=_MOST_DIFFERENCES_A_PAGE
-    )
+    page = pages.page(call, "GetDifferences", request)
     with repository.reading() as folder:
         reader = objects.open_bare(folder)
         before, after, start_after = _sides(repository, reader, request, page.after)
@@ -140,7 +133,7 @@ def _context(request: Request) -> int:
 def get_blob_differences(call: Call, request: GetBlobDifferencesInputTypeDef) -> dict[str, Any]:
     """Compare two blobs as `git diff` does. A page ends early where its hunks get long."""
     repository = opened(call, request)
-    page = pages.page(call, "GetBlobDifferences", request, default=_HUNKS_A_PAGE, maximum=_MOST_HUNKS_A_PAGE)
+    page = pages.page(call, "GetBlobDifferences", request)
     before, after = _blob_ids(request)
     options = blob_differences.Options(_context(request), request.get("ignoreWhitespace", False))
     start = int(page.after or 0)

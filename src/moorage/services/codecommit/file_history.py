@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from moorage.core.faults import Fault
 from moorage.git import complaints, objects
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from moorage.core.names import ObjectId
     from moorage.services.call import Call
 
-# AWS publishes no numbers.
-_VERSIONS_A_PAGE: Final = 100
-_MOST_VERSIONS_A_PAGE: Final = 1_000
-
 
 def _specifier(request: Request) -> object:
     return specifiers.form(request.get("commitSpecifier", specifiers.HEAD))
@@ -40,9 +36,7 @@ def _path(request: Request) -> object:
 def list_file_commit_history(call: Call, request: ListFileCommitHistoryRequestTypeDef) -> dict[str, Any]:
     """List a file's versions. Pages after the first go on from the same commits, wherever branches went."""
     repository = opened(call, request)
-    page = pages.page(
-        call, "ListFileCommitHistory", request, default=_VERSIONS_A_PAGE, maximum=_MOST_VERSIONS_A_PAGE
-    )
+    page = pages.page(call, "ListFileCommitHistory", request)
     with repository.lending() as place:
         start: ObjectId | Frontier
         if page.after is not None:

@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from moorage.wire.paging import Page
 
 # AWS publishes none of these.
-FILES_A_PAGE: Final = 100
-HUNKS_A_PAGE: Final = 100
-MAX_A_PAGE: Final = 1_000
+HUNKS_OF_A_FILE: Final = 100
+HUNKS_OF_A_FILE_AT_MOST: Final = 1_000
 # An answer with more hunks than this, in bytes of base64, ends its page: a file always has room.
 HUNK_BYTES_A_PAGE: Final = 8 * 1024 * 1024
 
@@ -87,9 +86,11 @@ def _file(request: Request) -> None:
 def _files(request: Request) -> None:
     merge_requests.checked_specifiers(request)
     merge_requests.content_option(request)
-    hunks = request.get("maxMergeHunks", HUNKS_A_PAGE)
-    if not 1 <= hunks <= MAX_A_PAGE:
-        raise Fault("InvalidMaxMergeHunksException", f"maxMergeHunks must be from 1 to {MAX_A_PAGE}.")
+    hunks = request.get("maxMergeHunks", HUNKS_OF_A_FILE)
+    if not 1 <= hunks <= HUNKS_OF_A_FILE_AT_MOST:
+        raise Fault(
+            "InvalidMaxMergeHunksException", f"maxMergeHunks must be from 1 to {HUNKS_OF_A_FILE_AT_MOST}."
+        )
 
 
 def _specifiers(request: Request) -> None:
@@ -104,7 +105,7 @@ def _specifiers(request: Request) -> None:
 @codecommit.operation("GetMergeConflicts", resource=named_repository(_specifiers))
 def get_merge_conflicts(call: Call, request: GetMergeConflictsInputTypeDef) -> dict[str, Any]:
     """List the files in conflict. A fast-forward has none, whether it can be made or not."""
-    page = pages.page(call, "GetMergeConflicts", request, default=FILES_A_PAGE, maximum=MAX_A_PAGE)
+    page = pages.page(call, "GetMergeConflicts", request)
     with _looked_at(call, request, MergeOption(request["mergeOption"])) as looked:
         conflicts = _after(looked.compared.outcome.conflicts, _continued(page, looked.found))
         answer = page.answer("conflictMetadataList", conflicts, lambda path: _cursor(looked.found, path))
@@ -117,7 +118,7 @@ def get_merge_conflicts(call: Call, request: GetMergeConflictsInputTypeDef) -> d
 @codecommit.operation("DescribeMergeConflicts", resource=named_repository(_file))
 def describe_merge_conflicts(call: Call, request: DescribeMergeConflictsInputTypeDef) -> dict[str, Any]:
     """Tell of one file all its hunks. One that is not in conflict has hunks that are in none."""
-    page = pages.page(call, "DescribeMergeConflicts", request, default=HUNKS_A_PAGE, maximum=MAX_A_PAGE)
+    page = pages.page(call, "DescribeMergeConflicts", request)
     path = paths.file_path(request["filePath"])
     with _looked_at(call, request, merge_requests.content_option(request)) as looked:
         first = int(_continued(page, looked.found) or b"0")
@@ -135,14 +136,14 @@ def batch_describe_merge_conflicts(
     call: Call, request: BatchDescribeMergeConflictsInputTypeDef
 ) -> dict[str, Any]:
     """Tell of many files their first hunks; without `filePaths`, of all that are in conflict."""
-    page = pages.page(call, "BatchDescribeMergeConflicts", request, default=FILES_A_PAGE, maximum=MAX_A_PAGE)
+    page = pages.page(call, "BatchDescribeMergeConflicts", request)
     errors: list[dict[str, str]] = []
     with _looked_at(call, request, merge_requests.content_option(request)) as looked:
         conflicts = looked.compared.outcome.conflicts
         asked = request.get("filePaths") or [path.decode(errors="replace") for path in conflicts]
         start = int(_continued(page, looked.found) or b"0")
         unique = list(dict.fromkeys(asked))
-        described = _described(looked, unique[start:], start, request.get("maxMergeHunks", HUNKS_A_PAGE))
+        described = _described(looked, unique[start:], start, request.get("maxMergeHunks", HUNKS_OF_A_FILE))
         numbered = _fitting(described, page)
         answer = numbered.page.answer(
             "conflicts", numbered.items, lambda item: _cursor(looked.found, b"%d" % item[0])

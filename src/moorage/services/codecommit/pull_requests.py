@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from moorage.core.clock import from_milliseconds
 from moorage.core.faults import Fault
@@ -33,11 +33,6 @@ if TYPE_CHECKING:
     from moorage.repos.opened import OpenRepository
     from moorage.services.call import Call
     from moorage.storage.pull_requests import EventRow, PullRequestRow
-
-# AWS publishes no number for the list; for events it does.
-LISTED_A_PAGE: Final = 100
-LISTED_MAXIMUM: Final = 1_000
-EVENTS_A_PAGE: Final = 100
 
 
 # --- opening --------------------------------------------------------------------------------
@@ -179,7 +174,7 @@ def list_pull_requests(call: Call, request: ListPullRequestsInputTypeDef) -> dic
     """List the ids of pull requests, those first in which something happened last."""
     row = call.repositories.require(call.caller, request["repositoryName"])
     call.keyring.require(call.caller, row)
-    page = pages.page(call, "ListPullRequests", request, default=LISTED_A_PAGE, maximum=LISTED_MAXIMUM)
+    page = pages.page(call, "ListPullRequests", request)
     author = request.get("authorArn")
     after: tuple[int, int] | None = None
     if page.after is not None:
@@ -207,9 +202,7 @@ def describe_pull_request_events(
     """Tell what happened to a pull request, oldest first."""
     row, pull_request = required(call, request)
     call.keyring.require(call.caller, row)
-    page = pages.page(
-        call, "DescribePullRequestEvents", request, default=EVENTS_A_PAGE, maximum=EVENTS_A_PAGE
-    )
+    page = pages.page(call, "DescribePullRequestEvents", request)
     actor = request.get("actorArn")
     with call.database.read() as connection:
         found = stored.events(

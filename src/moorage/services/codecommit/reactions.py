@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from moorage.repos.comments import Comments
 from moorage.services.codecommit import comment_forms, pages
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from moorage.services.codecommit.targets import Request
     from moorage.storage.reactions import ReactionRow
 
-# Source: the API reference of GetCommentReactions.
-REACTIONS_A_PAGE: Final = 1_000
-
 
 def _value(request: Request) -> object:
     return reaction(request["reactionValue"])
@@ -42,9 +39,7 @@ def put_comment_reaction(call: Call, request: PutCommentReactionInputTypeDef) ->
 def get_comment_reactions(call: Call, request: GetCommentReactionsInputTypeDef) -> dict[str, Any]:
     """Tell who reacted to a comment and how. Users deleted since are counted and not named."""
     comment = required(call, request["commentId"])
-    page = pages.page(
-        call, "GetCommentReactions", request, default=REACTIONS_A_PAGE, maximum=REACTIONS_A_PAGE
-    )
+    page = pages.page(call, "GetCommentReactions", request)
     user = comment_forms.reaction_user(request)
     with call.database.read() as connection:
         found = sorted(stored.of_comment(connection, comment.comment_id), key=_cursor)

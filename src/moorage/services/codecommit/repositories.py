@@ -34,9 +34,8 @@ if TYPE_CHECKING:
     from moorage.services.call import Call
     from moorage.storage.repositories import RepositoryRow
 
-# Source: the texts of MaximumRepositoryNamesExceededException and of ListRepositories.
+# Source: the text of MaximumRepositoryNamesExceededException.
 BATCH_LIMIT = 100
-REPOSITORIES_A_PAGE = 1_000
 
 # What BatchGetRepositories reports beside a name instead of failing as a whole.
 _KEY_ERRORS = frozenset(
@@ -114,9 +113,7 @@ def batch_get_repositories(call: Call, request: BatchGetRepositoriesInputTypeDef
 @codecommit.operation("ListRepositories", resource=all_repositories())
 def list_repositories(call: Call, request: ListRepositoriesInputTypeDef) -> dict[str, Any]:
     """List by name, or by the time of the last change and then by name."""
-    page = pages.page(
-        call, "ListRepositories", request, default=REPOSITORIES_A_PAGE, maximum=REPOSITORIES_A_PAGE
-    )
+    page = pages.page(call, "ListRepositories", request)
     by_date = request.get("sortBy") == "lastModifiedDate"
     descending = request.get("order") == "descending"
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from moorage.wire.dispatch import Service
+from moorage.services.codecommit import pages
+from moorage.wire.dispatch import HandlerT, ResourceRule, Service
 
 if TYPE_CHECKING:
     from moorage.services.call import Call
 
-codecommit: Service[Call] = Service("codecommit")
+
+class _CodeCommit(Service["Call"]):
+    def operation(
+        self, name: str, *, resource: ResourceRule[Call], action: str | None = None
+    ) -> Callable[[HandlerT], HandlerT]:
+        return super().operation(name, resource=pages.checked(name, resource), action=action)
+
+
+codecommit: Service[Call] = _CodeCommit("codecommit")

@@ -10,7 +10,6 @@ from moorage.repos.approval import templates
 from moorage.repos.approval.associations import Associations
 from moorage.services.codecommit import names, pages
 from moorage.services.codecommit.approval_forms import template_name
-from moorage.services.codecommit.approval_rule_templates import DEFAULT_PAGE, LARGEST_PAGE
 from moorage.services.codecommit.service import codecommit
 from moorage.services.codecommit.targets import (
     Request,
@@ -126,7 +125,7 @@ def list_associated_approval_rule_templates_for_repository(
     call: Call, request: ListAssociatedApprovalRuleTemplatesForRepositoryInputTypeDef
 ) -> dict[str, Any]:
     operation = "ListAssociatedApprovalRuleTemplatesForRepository"
-    page = pages.page(call, operation, request, default=DEFAULT_PAGE, maximum=LARGEST_PAGE)
+    page = pages.page(call, operation, request)
     row = call.repositories.require(call.caller, request["repositoryName"])
     call.keyring.require(call.caller, row)
     with call.database.read() as connection:
@@ -142,7 +141,7 @@ def list_repositories_for_approval_rule_template(
 ) -> dict[str, Any]:
     """List names of repositories, to callers who may use the key of each that is shown."""
     operation = "ListRepositoriesForApprovalRuleTemplate"
-    page = pages.page(call, operation, request, default=DEFAULT_PAGE, maximum=LARGEST_PAGE)
+    page = pages.page(call, operation, request)
     caller = call.caller
     with call.database.read() as connection:
         template = templates.require(connection, caller, request["approvalRuleTemplateName"])
