@@ -201,7 +201,7 @@ def with_host(text: str, host: str, region: str | None) -> str:
     """
     host = host.lower()
     line = f"{host} region={region}" if region else host
-    if _entry(line) != (host, region or ""):
+    if not host or _entry(line) != (host, region or ""):
         raise ValueError(f"{host!r} is no host, or {region!r} no region")
     lines = text.split("\n")
     places = [number for number, kept in enumerate(lines) if _entry(kept)[0] == host]
