@@ -25,7 +25,7 @@ CATALOGUE: Mapping[str, Severity] = {
     "git-credentials-ignored": "error",
     "no-helper": "error",
     "use-http-path-unset": "error",
-    "helper-quoted-twice": "error",
+    "helper-quoting": "error",
     "helper-lacks-exclamation-mark": "error",
     "helper-without-arguments": "note",
     "profile-unquoted": "error",

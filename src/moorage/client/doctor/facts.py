@@ -51,6 +51,7 @@ class Target:
     helpers: tuple[Helper, ...]  # in the order in which git asks
     use_http_path: Entry | None
     is_trusted: bool  # the user, not the repository, has said that this host gets signatures
+    moorage_signs: bool  # moorage's helper answers for it: AWS's own name, or set up
 
     @property
     def profile_named(self) -> str | None:

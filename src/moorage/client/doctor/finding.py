@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,11 @@ def found(
         printable(remedy),
         fix,
     )
+
+
+def typed(*words: str) -> str:
+    """Return a command for a person to type: what comes from a repository is quoted for the shell."""
+    return shlex.join(words)
 
 
 def printable(text: str) -> str:

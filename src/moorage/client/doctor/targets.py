@@ -121,7 +121,9 @@ def _authority(url: urls.Url) -> str:
 def _judged(known: Known, named: Named, *, asked: str | None) -> Target:
     url = named.url
     if url.scheme == "codecommit":
-        return Target(url, named.remote, named.where, named.entry, (), None, is_trusted=True)
+        return Target(
+            url, named.remote, named.where, named.entry, (), None, is_trusted=True, moorage_signs=True
+        )
     helpers = git_config.helpers_for(known.entries, url.text, known.version)
     return Target(
         url,
@@ -133,6 +135,7 @@ def _judged(known: Known, named: Named, *, asked: str | None) -> Target:
         is_trusted=(asked is not None and named.remote is None)
         or _signed(known, url)
         or _has_section_of_user(known, url),
+        moorage_signs=_signed(known, url),
     )
 
 

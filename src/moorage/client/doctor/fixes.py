@@ -1,0 +1,146 @@
+"""What `doctor --fix` writes: edits of files, made together, shown as a diff and undone from a journal."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from moorage.client import git_config
+from moorage.client.changes import Change, ChangeRefused
+from moorage.client.doctor.facts import Facts, Helper, Target
+from moorage.client.doctor.finding import Command, Edit, Finding
+from moorage.client.git_config import EMPTY_HELPER_RESETS, ConfigSyntaxError, Entry
+from moorage.client.machine import Machine
+
+_REGION = re.compile(r"--region[ =]([a-z0-9-]+)")
+
+
+def own_section(facts: Facts, target: Target, why: str, *, line: str | None = None) -> tuple[Edit, ...]:
+    """Return the edit that gives a host its own section: an empty helper first, one that signs, useHttpPath.
+
+    It goes to the repository's file where that has the say, else to the user's. Nothing for a host that the
+    user has not set up, and for a git that does not know the empty helper.
+    """
+    if facts.git is None or facts.git.version < EMPTY_HELPER_RESETS or not target.is_trusted:
+        return ()
+    pairs = [("helper", ""), ("helper", line or best_line(facts, target)), ("useHttpPath", "true")]
+    section = f"credential.{target.url.origin}"
+    return (
+        Edit(
+            _file(facts, target), lambda text: git_config.with_section(text, section, pairs, last=True), why
+        ),
+    )
+
+
+def _file(facts: Facts, target: Target) -> Path:
+    involved: list[Entry | None] = [helper.entry for helper in target.helpers]
+    for entry in (*involved, target.use_http_path):
+        if entry is not None and entry.scope == "local" and entry.file is not None:
+            return entry.file
+    return facts.global_config
+
+
+def best_line(facts: Facts, target: Target) -> str:
+    """Return the helper's line for a host: the user's own, put right, or moorage's where that cannot work."""
+    signer = target.signer
+    if signer is None:
+        return moorage_line(facts, None)
+    if signer.kind == "moorage":
+        return signer.entry.value
+    if not _aws_works(facts, signer):
+        return moorage_line(facts, signer.line.profile_meant)
+    line = signer.line
+    sound = not (
+        line.is_wrapped_in_quotes
+        or line.has_open_quote
+        or line.lacks_exclamation_mark
+        or line.lacks_arguments
+        or line.profile_is_unquoted
+    )
+    return line.value if sound else _rewritten(signer)
+
+
+def moorage_line(facts: Facts, profile: str | None) -> str:
+    """Return the line that runs moorage's helper: by its absolute path, quoted for Git's shell."""
+    launcher = facts.program("git-credential-moorage")
+    if launcher is not None and launcher.path is not None and facts.system != "windows":
+        words = [launcher.path]
+    else:
+        file = Path(__file__).parent.parent / "credential_helper.py"
+        words = [facts.python, "-I", "-S", str(file)]
+    if profile is not None:
+        words += ["--profile", profile]
+    return "!" + " ".join(
+        shlex.quote(word.replace("\\", "/") if facts.system == "windows" else word) for word in words
+    )
+
+
+def _aws_works(facts: Facts, signer: Helper) -> bool:
+    program = facts.program(signer.line.program or "aws") or facts.program("aws")
+    return program is not None and program.path is not None and program.interpreter_is_there
+
+
+def _rewritten(signer: Helper) -> str:
+    line = signer.line
+    program = line.program if line.words is not None and not line.is_wrapped_in_quotes else None
+    words = [program or "aws"]
+    if line.profile_meant is not None:
+        words += ["--profile", line.profile_meant]
+    if (region := _REGION.search(line.value)) is not None:
+        words += ["--region", region[1]]
+    words += ["codecommit", "credential-helper"]
+    if line.ignores_host_check:
+        words.append("--ignore-host-check")
+    return "!" + " ".join(shlex.quote(word) for word in words) + " $@"
+
+
+def remote_url(facts: Facts, target: Target, new: str) -> tuple[Edit, ...]:
+    """Return the edit that gives a remote another URL; nothing where it has several, or insteadOf made it."""
+    entry = target.entry
+    if entry is None or entry.file is None or target.remote is None:
+        return ()
+    if sum(each.key == entry.key for each in facts.entries) != 1:
+        return ()
+    section = f"remote.{target.remote}"
+    return (
+        Edit(
+            entry.file,
+            lambda text: git_config.with_section(text, section, [("url", new)]),
+            f"the URL of the remote {target.remote}",
+        ),
+    )
+
+
+def changes(machine: Machine, findings: Iterable[Finding]) -> tuple[list[Change], list[str]]:
+    """Return what to write for all findings, one change for each file, and why some cannot be made."""
+    texts: dict[Path, str] = {}
+    before: dict[Path, str | None] = {}
+    reasons: dict[Path, list[str]] = {}
+    problems: list[str] = []
+    for edit in [fix for each in findings for fix in each.fix if isinstance(fix, Edit)]:
+        if edit.path not in before:
+            before[edit.path] = machine.read(edit.path)
+            texts[edit.path] = before[edit.path] or ""
+        try:
+            made = edit.make(texts[edit.path])
+        except ConfigSyntaxError as error:
+            problems.append(f"{edit.path}: {error}")
+            continue
+        except ChangeRefused as error:
+            problems.append(str(error))
+            continue
+        if made != texts[edit.path]:
+            texts[edit.path] = made
+            reasons.setdefault(edit.path, []).append(edit.why)
+    made_all = [
+        Change(path, before[path], texts[path], "; ".join(dict.fromkeys(why)))
+        for path, why in reasons.items()
+    ]
+    return made_all, problems
+
+
+def commands(findings: Iterable[Finding]) -> list[Command]:
+    """Return the programs to run for all findings, each once."""
+    return list(dict.fromkeys(fix for each in findings for fix in each.fix if isinstance(fix, Command)))
