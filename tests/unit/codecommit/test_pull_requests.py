@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from codecommit_at_hand import allow
 from moorage.core.faults import Fault
 from moorage.repos.pull_requests import life
+from moorage.services.codecommit import codecommit
+from moorage.wire import json11
 from pull_requests_at_hand import Work
 from repositories_at_hand import Desk
 
@@ -358,6 +361,46 @@ def test_history_is_filtered_and_comes_in_pages(work: Work) -> None:
     )
     assert first["pullRequestEvents"] + rest["pullRequestEvents"] == everything
     assert "nextToken" not in rest
+
+
+def test_each_of_the_nine_kinds_of_event_is_told_with_its_own_member_as_the_model_has_it(work: Work) -> None:
+    number = work.request()
+    work.require_approval(number, "Own")
+    anyone = {
+        "Version": "2018-11-08",
+        "Statements": [{"Type": "Approvers", "NumberOfApprovalsNeeded": 0}],
+    }
+    rule = {"approvalRuleName": "Own", "newRuleContent": json.dumps(anyone)}
+    work.desk.ask("UpdatePullRequestApprovalRuleContent", pullRequestId=number, **rule)
+    work.commit("feature")
+    revision = {"pullRequestId": number, "revisionId": work.get(number)["revisionId"]}
+    approver = work.desk.of_user("approver", allow("codecommit:*"))
+    approver.ask("UpdatePullRequestApprovalState", approvalState="APPROVE", **revision)
+    work.desk.ask("OverridePullRequestApprovalRules", overrideStatus="OVERRIDE", **revision)
+    work.desk.ask("DeletePullRequestApprovalRule", pullRequestId=number, approvalRuleName="Own")
+    work.merge(number)
+    model = codecommit.operations["DescribePullRequestEvents"].model
+    answer: dict[str, Any] = {"pullRequestEvents": work.history(number)}
+    told = json.loads(json11.render(answer, model, "id").body)["pullRequestEvents"]
+    shape: Any = model.output_shape
+    members = shape.members["pullRequestEvents"].member.members
+    assert [event["pullRequestEventType"] for event in told] == [
+        "PULL_REQUEST_CREATED",
+        "PULL_REQUEST_APPROVAL_RULE_CREATED",
+        "PULL_REQUEST_APPROVAL_RULE_UPDATED",
+        "PULL_REQUEST_SOURCE_REFERENCE_UPDATED",
+        "PULL_REQUEST_APPROVAL_STATE_CHANGED",
+        "PULL_REQUEST_APPROVAL_RULE_OVERRIDDEN",
+        "PULL_REQUEST_APPROVAL_RULE_DELETED",
+        "PULL_REQUEST_MERGE_STATE_CHANGED",
+        "PULL_REQUEST_STATUS_CHANGED",
+    ]
+    assert {event["pullRequestEventType"] for event in told} == set(members["pullRequestEventType"].enum)
+    own = [[name for name in event if name.endswith("Metadata")] for event in told]
+    assert [len(names) for names in own] == [1] * 9
+    assert {name for (name,) in own} == {name for name in members if name.endswith("Metadata")}
+    for event, (name,) in zip(told, own, strict=True):
+        assert event[name].keys() == members[name].members.keys(), event
 
 
 @pytest.mark.parametrize(
