@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import zlib
 from collections.abc import AsyncIterator, Iterator
 
 import anyio
-import anyio.from_thread
 from starlette.types import Receive, Scope
 
 from moorage.core.faults import SERIALIZATION, Fault
@@ -128,12 +128,16 @@ class ThreadBody:
 
     def __init__(self, body: AsyncIterator[bytes]) -> None:
         self._body = body
+        self._loop = asyncio.get_running_loop()
         # Set once the thread has read all of it: from then on it asks the client for nothing more.
         self.ended = anyio.Event()
 
     def __iter__(self) -> Iterator[bytes]:
-        while (piece := anyio.from_thread.run(self._next)) is not None:
+        while (piece := self._read()) is not None:
             yield piece
+
+    def _read(self) -> bytes | None:
+        return asyncio.run_coroutine_threadsafe(self._next(), self._loop).result()
 
     async def _next(self) -> bytes | None:
         piece = await anext(self._body, None)

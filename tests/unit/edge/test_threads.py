@@ -48,3 +48,33 @@ def test_what_does_not_fit_the_queue_is_refused_with_503() -> None:
 def test_what_the_work_raises_comes_out() -> None:
     with pytest.raises(ValueError, match="x"):
         asyncio.run(Threads().run(lambda: int("x")))
+
+
+def test_cancelled_work_that_began_is_waited_for_and_work_that_waits_never_begins() -> None:
+    began, release, done = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        began.set()
+        release.wait(10)
+        done.append("work")
+
+    async def main() -> None:
+        threads = Threads(1)
+        first = asyncio.create_task(threads.run(work))
+        while not began.is_set():  # noqa: ASYNC110 -- a thread that begins tells nobody
+            await asyncio.sleep(0)
+        second = asyncio.create_task(threads.run(lambda: done.append("never")))
+        while threads.waiting < 1:  # noqa: ASYNC110 -- nor one that waits
+            await asyncio.sleep(0)
+        second.cancel()
+        first.cancel()
+        await asyncio.wait([second])
+        assert not first.done()
+        release.set()
+        await asyncio.wait([first])
+        assert done == ["work"]
+        assert first.cancelled()
+        assert second.cancelled()
+        assert threads.waiting == 0
+
+    asyncio.run(main())
