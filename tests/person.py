@@ -25,7 +25,8 @@ if sys.argv[1] == "get":
 
     asked = dict(line.rstrip("\\n").split("=", 1) for line in sys.stdin if "=" in line)
     host, path = host_without_port(asked["host"]), "/" + asked["path"]
-    password = git_password(host, path, secret=WORDS["secret"], region=WORDS["region"], now=datetime.now(UTC))
+    region = WORDS["region"] or host.split(".")[1]
+    password = git_password(host, path, secret=WORDS["secret"], region=region, now=datetime.now(UTC))
     print(f"username={WORDS['key_id']}\\npassword={password}")
 """
 VENV_BIN = Path(sys.executable).parent
@@ -151,6 +152,19 @@ class Person:
         named = ("--profile", profile) if profile else ()
         self.ok("aws", "configure", *named, stdin=f"{key[0]}\n{key[1]}\n{region}\njson\n")
 
+    def write_profile(
+        self, key: tuple[str, str], region: str = "us-east-2", profile: str = "default"
+    ) -> None:
+        """Leave the files that `configure` leaves, without a start of the AWS CLI."""
+        folder = self.home / ".aws"
+        folder.mkdir(exist_ok=True)
+        quoted = f"'{profile}'" if " " in profile else profile
+        section = "default" if profile == "default" else f"profile {quoted}"
+        with (folder / "config").open("a") as file:
+            file.write(f"[{section}]\nregion = {region}\noutput = json\n")
+        with (folder / "credentials").open("a") as file:
+            file.write(f"[{profile}]\naws_access_key_id = {key[0]}\naws_secret_access_key = {key[1]}\n")
+
     def git_global(self, *words: str) -> None:
         self.ok("git", "config", "--global", *words)
 
@@ -161,8 +175,20 @@ class Person:
         self.git_global("credential.helper", line)
         self.git_global("credential.UseHttpPath", "true")
 
+    def use_the_aws_helper(self, options: str = "") -> None:
+        """The guide's helper when Git asks for a password, and no start of the AWS CLI when Git tells it one.
+
+        AWS's helper does nothing then; that Git may call it so is shown where the guide's own lines are used.
+        """
+        words = " ".join(["aws", "codecommit", *([options] if options else []), "credential-helper"])
+        self.git_global("credential.helper", f'!f() {{ test "$1" != get || {words} "$@"; }}; f')
+        self.git_global("credential.UseHttpPath", "true")
+
     def use_a_quick_helper(self, key: tuple[str, str], region: str = "us-east-2") -> None:
-        """Sign as the stock helper does without starting the AWS CLI: for suites that are about Git."""
+        """Sign as the stock helper does without starting the AWS CLI: for suites that are about Git.
+
+        Without a region it is the one in the host's name, as it is for the stock helper.
+        """
         script = self.home / ".local" / "bin" / "quick-helper"
         words = {"source": str(dev.ROOT / "src"), "key_id": key[0], "secret": key[1], "region": region}
         script.write_text(f"#!{sys.executable} -IS\nWORDS = {words!r}\n{QUICK_HELPER}")

@@ -40,7 +40,7 @@ def new_person(tmp_path: Path, served: Running) -> NewPerson:
 
 def signed_in(make: Callable[[AwsCli], Person], cli: AwsCli, key: tuple[str, str]) -> Person:
     person = make(cli)
-    person.configure(key)
+    person.write_profile(key)
     person.use_a_quick_helper(key)
     person.name_in_commits()
     return person

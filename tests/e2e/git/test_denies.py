@@ -46,7 +46,7 @@ def key(service: Service) -> tuple[str, str]:
 @pytest.fixture
 def developer(new_person: NewPerson, key: tuple[str, str]) -> Person:
     person = new_person()
-    person.configure(key)
+    person.write_profile(key)
     person.use_a_quick_helper(key)
     person.name_in_commits()
     return person

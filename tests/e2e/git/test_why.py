@@ -46,7 +46,7 @@ def key(service: Service) -> tuple[str, str]:
 def mary(new_person: NewPerson, key: tuple[str, str], service: Service) -> Person:
     put(service)
     person = new_person()
-    person.configure(key)
+    person.write_profile(key)
     person.use_a_quick_helper(key)
     person.name_in_commits()
     return person
@@ -128,7 +128,7 @@ def test_each_build_of_the_aws_cli_simulates(
     put(service, NO_PULL)
     assert key
     root = new_person(aws_cli)
-    root.configure((service.key_id, service.secret))
+    root.write_profile((service.key_id, service.secret))
     words = ("--action-names", "codecommit:GitPull", "codecommit:GitPush", "--resource-arns", ARN)
     query = ("--query", "EvaluationResults[].EvalDecision", "--output", "text")
     said = root.aws("iam", "simulate-principal-policy", "--policy-source-arn", MARY, *words, *query)

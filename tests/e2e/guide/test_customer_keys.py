@@ -42,7 +42,7 @@ def use_by(principal: str) -> dict[str, object]:
 def admin(new_person: NewPerson, service: Service) -> Person:
     """The account's root user, who rules the keys, with the AWS CLI."""
     person = new_person()
-    person.configure((service.key_id, service.secret))
+    person.write_profile((service.key_id, service.secret))
     return person
 
 
@@ -50,7 +50,7 @@ def admin(new_person: NewPerson, service: Service) -> Person:
 def developer(new_person: NewPerson, service: Service, tmp_path: Path) -> Person:
     key = service.create_user(f"developer-{tmp_path.name[-20:]}", POWER_USER)
     person = new_person()
-    person.configure(key)
+    person.write_profile(key)
     person.use_a_quick_helper(key)
     person.name_in_commits()
     return person

@@ -124,7 +124,7 @@ def test_the_guides_commands_make_one_with_each_aws_cli(
     new_person: NewPerson, service: Service, aws_cli: AwsCli
 ) -> None:
     admin, plain = new_person(aws_cli), new_person()
-    admin.configure((service.key_id, service.secret))
+    admin.write_profile((service.key_id, service.secret))
     user, url = f"cli-{aws_cli.name}", service.create_repository(f"cli-{aws_cli.name}")
     service.create_user(user, POWER_USER)
     named = ("--user-name", user)

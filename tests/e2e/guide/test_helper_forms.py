@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from e2e_names import POWER_USER, NewPerson
-from person import AwsCli, Person
+from person import AWS_V1, AWS_V2, AWS_V2_NEW, AwsCli, Person
 from service_process import Service
 
 pytestmark = pytest.mark.needs("git")
@@ -24,14 +24,23 @@ def writer(new_person: NewPerson, aws_cli: AwsCli) -> Person:
     return new_person(aws_cli)
 
 
+def with_one(aws_cli: AwsCli) -> pytest.MarkDecorator:
+    """For a form that Git and the shell read, and no build of the AWS CLI otherwise than another."""
+    return pytest.mark.parametrize("aws_cli", [aws_cli], indirect=True, ids=[aws_cli.name])
+
+
 @pytest.mark.parametrize(
-    ("profile", "options"),
+    ("aws_cli", "profile", "options"),
     [
-        ("CodeCommitProfile", "--profile CodeCommitProfile"),
-        ("My Profile", '--profile "My Profile"'),
-        ("X", "--profile=X"),
+        (AWS_V1, "CodeCommitProfile", "--profile CodeCommitProfile"),
+        (AWS_V2, "CodeCommitProfile", "--profile CodeCommitProfile"),
+        (AWS_V2_NEW, "CodeCommitProfile", "--profile CodeCommitProfile"),
+        (AWS_V1, "My Profile", '--profile "My Profile"'),
+        (AWS_V2, "My Profile", '--profile "My Profile"'),
+        (AWS_V2_NEW, "X", "--profile=X"),
     ],
-    ids=["named", "with a space", "with an equals sign"],
+    ids=["v1", "v2", "v2-new", "v1 with a space", "v2 with a space", "v2-new with an equals sign"],
+    indirect=["aws_cli"],
 )
 def test_a_named_profile_before_the_helper(
     writer: Person, service: Service, key: tuple[str, str], profile: str, options: str
@@ -44,15 +53,16 @@ def test_a_named_profile_before_the_helper(
 def test_a_named_profile_where_the_guide_puts_it(
     writer: Person, service: Service, key: tuple[str, str]
 ) -> None:
-    writer.configure(key, profile="CodeCommitProfile")
+    writer.write_profile(key, profile="CodeCommitProfile")
     line = "!aws --profile CodeCommitProfile codecommit credential-helper $@"
     writer.git_global("credential.helper", line)
     writer.git_global("credential.UseHttpPath", "true")
     writer.ok("git", "ls-remote", service.url("forms"))
 
 
+@with_one(AWS_V2)
 def test_the_form_for_one_url_alone(writer: Person, service: Service, key: tuple[str, str]) -> None:
-    writer.configure(key, profile="CodeCommitProfile")
+    writer.write_profile(key, profile="CodeCommitProfile")
     site = f"https://{service.host('us-east-2')}:{service.port}"
     helper = "!aws --profile CodeCommitProfile codecommit credential-helper $@"
     writer.git_global(f"credential.{site}.helper", helper)
@@ -61,8 +71,9 @@ def test_the_form_for_one_url_alone(writer: Person, service: Service, key: tuple
     writer.refused("git", "ls-remote", service.url("forms", "eu-west-1"))
 
 
+@with_one(AWS_V1)
 def test_the_form_for_the_whole_machine(writer: Person, service: Service, key: tuple[str, str]) -> None:
-    writer.configure(key)
+    writer.write_profile(key)
     del writer.env["GIT_CONFIG_NOSYSTEM"]
     writer.env["GIT_CONFIG_SYSTEM"] = str(writer.home / "etc-gitconfig")
     helper = "!aws codecommit credential-helper $@"
@@ -71,10 +82,11 @@ def test_the_form_for_the_whole_machine(writer: Person, service: Service, key: t
     writer.ok("git", "ls-remote", service.url("forms"))
 
 
+@with_one(AWS_V2_NEW)
 def test_two_users_on_two_clones(writer: Person, service: Service) -> None:
     for user in ("anna", "bert"):
         name = f"{user}-{writer.aws_cli.name}"
-        writer.configure(service.create_user(name, POWER_USER), profile=user)
+        writer.write_profile(service.create_user(name, POWER_USER), profile=user)
         service.create_repository(name)
         clone = clone_of(writer, service.url(name), user)
         writer.commit(clone)

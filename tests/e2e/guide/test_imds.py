@@ -100,7 +100,7 @@ def test_git_clones_and_pushes_through_the_stock_helper(
     name = f"from-{cli.name}-{which[:7].lower().strip('_')}"
     service.create_repository(name)
     person = on_the_machine(new_person(cli), variables, which)
-    person.use_the_guides_helper("")
+    person.use_the_aws_helper()
     person.name_in_commits()
     person.ok("git", "clone", "--quiet", service.url(name), "work")
     work = person.home / "work"
@@ -115,7 +115,7 @@ def test_a_deny_on_the_role_bites_at_the_next_request(
 ) -> None:
     service.create_repository("denied")
     person = on_the_machine(new_person(), variables, "AWS_EC2_METADATA_SERVICE_ENDPOINT")
-    person.use_the_guides_helper("")
+    person.use_the_aws_helper()
     person.ok("git", "ls-remote", service.url("denied"))
     deny = '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"codecommit:*","Resource":"*"}}'
     iam = service.client("iam")

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.needs("git")
 def grc(new_person: NewPerson, service: Service) -> Person:
     """A person who uses git-remote-codecommit, sent here by its CODE_COMMIT_ENDPOINT."""
     person = new_person()
-    person.configure(service.create_user(f"grc-{person.home.parent.name}", POWER_USER))
+    person.write_profile(service.create_user(f"grc-{person.home.parent.name}", POWER_USER))
     person.name_in_commits()
     person.env["CODE_COMMIT_ENDPOINT"] = f"localhost:{service.port}"
     return person
@@ -42,7 +42,7 @@ def test_git_remote_codecommit_clones_and_pushes(grc: Person, service: Service, 
 
 def test_git_remote_codecommit_with_a_profile_in_the_address(grc: Person, service: Service) -> None:
     service.create_repository("grc-profile")
-    grc.configure(service.create_user("grc-other", POWER_USER), profile="other")
+    grc.write_profile(service.create_user("grc-other", POWER_USER), profile="other")
     grc.ok("git", "ls-remote", "codecommit://other@grc-profile")
 
 
@@ -82,7 +82,7 @@ def test_boto3_with_a_wrong_secret_is_told_so(service: Service) -> None:
 
 def test_boto3_finds_the_service_by_the_variable_alone(new_person: NewPerson, service: Service) -> None:
     person = new_person()
-    person.configure((service.key_id, service.secret))
+    person.write_profile((service.key_id, service.secret))
     line = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
     said = subprocess.run(
         [sys.executable, "-c", line], env=person.env, capture_output=True, text=True, timeout=60, check=True

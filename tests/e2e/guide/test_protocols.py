@@ -16,8 +16,7 @@ pytestmark = pytest.mark.needs("git")
 def test_what_is_pushed_is_seen_at_once_by_every_version(tmp_path: Path, workers: str) -> None:
     with serving(tmp_path, "--workers", workers) as service:
         person = Person(tmp_path / "home", AWS_V1, service)
-        person.configure((service.key_id, service.secret))
-        person.use_the_guides_helper()
+        person.use_a_quick_helper((service.key_id, service.secret))
         person.name_in_commits()
         url = service.create_repository("MyDemoRepo")
         person.ok("git", "clone", "--quiet", url, "work")

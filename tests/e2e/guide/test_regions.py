@@ -21,8 +21,7 @@ pytestmark = [pytest.mark.needs("git"), pytest.mark.timeout(400)]
 def test_each_region_is_cloned_once(tmp_path: Path, regions: tuple[str, ...], partition: str) -> None:
     with serving(tmp_path, "--region", regions[0]) as service:
         person = Person(tmp_path / "home", AWS_V1, service)
-        person.configure((service.key_id, service.secret), regions[0])
-        person.use_the_guides_helper()
+        person.use_a_quick_helper((service.key_id, service.secret), region="")
         for region in regions:
             codecommit = service.client("codecommit", region)
             made = codecommit.create_repository(repositoryName="MyDemoRepo")["repositoryMetadata"]
@@ -31,13 +30,17 @@ def test_each_region_is_cloned_once(tmp_path: Path, regions: tuple[str, ...], pa
         assert sorted(path.name for path in person.home.iterdir() if (path / ".git").exists()) == sorted(
             regions
         )
+        # What signs above takes the region of the host's name, as the stock helper does.
+        person.write_profile((service.key_id, service.secret), regions[0])
+        person.use_the_aws_helper()
+        for region in (regions[0], regions[-1]):
+            person.ok("git", "ls-remote", service.url("MyDemoRepo", region))
 
 
 def test_repositories_of_one_name_in_two_regions_are_two(tmp_path: Path) -> None:
     with serving(tmp_path) as service:
         person = Person(tmp_path / "home", AWS_V1, service)
-        person.configure((service.key_id, service.secret))
-        person.use_the_guides_helper()
+        person.use_a_quick_helper((service.key_id, service.secret), region="")
         person.name_in_commits()
         for region in ("us-east-2", "eu-west-1"):
             service.create_repository("twice", region)

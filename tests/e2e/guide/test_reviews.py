@@ -27,7 +27,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 def person(service: Service, folder: Path, name: str) -> Person:
     made = Person(folder / name, AWS_V1, service)
     key = service.create_user(name, POWER_USER)
-    made.configure(key)
+    made.write_profile(key)
     made.use_a_quick_helper(key)
     made.name_in_commits()
     return made

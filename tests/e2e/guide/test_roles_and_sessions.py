@@ -17,7 +17,7 @@ import pytest
 
 from e2e_names import NewPerson
 from moorage.crypto import totp
-from person import AWS_V1, AwsCli, Person
+from person import AWS_V1, AWS_V2, AWS_V2_NEW, AwsCli, Person
 from service_process import ACCOUNT, Service, serving
 
 pytestmark = pytest.mark.needs("git")
@@ -87,7 +87,7 @@ def clone_and_push(person: Person, url: str, **more: Any) -> Path:
 
 def configure_role(person: Person, cast: Cast, **more: str) -> None:
     """Write the profile of the guide: a role, and the profile whose key assumes it."""
-    person.configure(cast.key)
+    person.write_profile(cast.key)
     lines = {"role_arn": cast.role_arn, "source_profile": "default", "region": "us-east-2", **more}
     text = "".join(f"{name} = {value}\n" for name, value in lines.items())
     with (person.home / ".aws" / "config").open("a") as file:
@@ -97,6 +97,22 @@ def configure_role(person: Person, cast: Cast, **more: str) -> None:
 @pytest.fixture
 def person(new_person: NewPerson, aws_cli: AwsCli) -> Person:
     return new_person(aws_cli)
+
+
+@pytest.fixture
+def one_person(new_person: NewPerson, aws_v2: AwsCli) -> Person:
+    """For what no build of the AWS CLI does otherwise than another."""
+    return new_person(aws_v2)
+
+
+SHORT_V1_AND_V2_NEW = [(AWS_V1, 0), (AWS_V2, LONG), (AWS_V2_NEW, 0)]
+LONG_V1_AND_V2_NEW = [(AWS_V1, LONG), (AWS_V2, 0), (AWS_V2_NEW, LONG)]
+
+
+def with_tokens(pairs: list[tuple[AwsCli, int]]) -> pytest.MarkDecorator:
+    """Each build of the AWS CLI with one size of token; over the tests each build has both."""
+    names = [f"{cli.name}-{'long' if characters else 'short'}" for cli, characters in pairs]
+    return pytest.mark.parametrize(("aws_cli", "characters"), pairs, indirect=["aws_cli"], ids=names)
 
 
 @pytest.fixture(params=["v1", "v2-new"])
@@ -110,27 +126,28 @@ def test_a_profile_with_a_role_clones_and_pushes_through_the_helper(
 ) -> None:
     cast = Cast(service)
     configure_role(role_person, cast)
-    role_person.use_the_guides_helper("--profile build")
+    role_person.use_the_aws_helper("--profile build")
     clone_and_push(role_person, cast.url)
     said = json.loads(role_person.aws("sts", "get-caller-identity", "--profile", "build"))
     assert said["Arn"].startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/{cast.role}/")
     # The user itself may not: its rights are the role's.
-    role_person.use_the_guides_helper()
+    role_person.use_the_aws_helper()
     assert "not authorized" in role_person.refused("git", "ls-remote", cast.url)
 
 
-def test_a_role_profile_works_with_git_remote_codecommit(role_person: Person, service: Service) -> None:
+def test_a_role_profile_works_with_git_remote_codecommit(one_person: Person, service: Service) -> None:
     cast = Cast(service)
-    configure_role(role_person, cast)
-    role_person.env["CODE_COMMIT_ENDPOINT"] = f"localhost:{service.port}"
-    role_person.env["AWS_ENDPOINT_URL"] = service.endpoint
-    clone_and_push(role_person, f"codecommit://build@{cast.repository}")
+    configure_role(one_person, cast)
+    one_person.env["CODE_COMMIT_ENDPOINT"] = f"localhost:{service.port}"
+    one_person.env["AWS_ENDPOINT_URL"] = service.endpoint
+    clone_and_push(one_person, f"codecommit://build@{cast.repository}")
 
 
+@pytest.mark.parametrize("role_person", ["v2-new"], indirect=True)
 def test_an_external_id_is_part_of_the_profile(role_person: Person, service: Service) -> None:
     cast = Cast(service, Condition={"StringEquals": {"sts:ExternalId": "agreed-42"}})
     configure_role(role_person, cast, external_id="agreed-42")
-    role_person.use_the_guides_helper("--profile build")
+    role_person.use_the_aws_helper("--profile build")
     clone_and_push(role_person, cast.url)
     refusal = role_person.aws_refused(
         *("sts", "assume-role", "--role-arn", cast.role_arn, "--role-session-name", "nightly")
@@ -141,7 +158,7 @@ def test_an_external_id_is_part_of_the_profile(role_person: Person, service: Ser
 
 def test_a_credential_process_brings_a_roles_credentials(person: Person, service: Service) -> None:
     cast = Cast(service)
-    person.configure(cast.key)
+    person.write_profile(cast.key)
     asking = ("sts", "assume-role", "--role-arn", cast.role_arn, "--role-session-name", "nightly")
     answer = json.loads(person.aws(*asking))
     assert answer["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{cast.role}/nightly"
@@ -153,26 +170,28 @@ def test_a_credential_process_brings_a_roles_credentials(person: Person, service
     script.chmod(0o700)
     with (person.home / ".aws" / "config").open("a") as file:
         file.write(f"\n[profile build]\ncredential_process = {script}\nregion = us-east-2\n")
-    person.use_the_guides_helper("--profile build")
+    person.use_the_aws_helper("--profile build")
     clone_and_push(person, cast.url)
 
 
-def test_a_credential_process_may_bring_a_token_as_large_as_awss(person: Person, service: Service) -> None:
+def test_a_credential_process_may_bring_a_token_as_large_as_awss(
+    one_person: Person, service: Service
+) -> None:
     cast = Cast(service)
     credentials = cast.sts().assume_role(
         RoleArn=cast.role_arn, RoleSessionName="nightly", MinimumSessionTokenSize=LONG
     )["Credentials"]
     assert len(credentials["SessionToken"]) >= LONG
-    brought = person.home / "brought.json"
+    brought = one_person.home / "brought.json"
     brought.write_text(json.dumps({"Version": 1, **credentials}, default=str))
-    person.configure(cast.key)
-    with (person.home / ".aws" / "config").open("a") as file:
+    one_person.write_profile(cast.key)
+    with (one_person.home / ".aws" / "config").open("a") as file:
         file.write(f"\n[profile build]\ncredential_process = cat {brought}\nregion = us-east-2\n")
-    person.use_the_guides_helper("--profile build")
-    clone_and_push(person, cast.url)
+    one_person.use_the_aws_helper("--profile build")
+    clone_and_push(one_person, cast.url)
 
 
-@pytest.mark.parametrize("characters", [0, LONG], ids=["short", "long"])
+@with_tokens(SHORT_V1_AND_V2_NEW)
 def test_a_session_token_with_mfa_opens_what_asks_for_mfa(
     person: Person, service: Service, characters: int
 ) -> None:
@@ -189,7 +208,7 @@ def test_a_session_token_with_mfa_opens_what_asks_for_mfa(
         AuthenticationCode2=totp.code(secret, step),
     )
     code = totp.code(secret, step + 1)
-    person.configure(cast.key)
+    person.write_profile(cast.key)
     if characters == 0:
         asked = ("--serial-number", device["SerialNumber"], "--token-code", code)
         answer = json.loads(person.aws("sts", "get-session-token", *asked))
@@ -199,18 +218,18 @@ def test_a_session_token_with_mfa_opens_what_asks_for_mfa(
         )
     shown = answer["Credentials"]
     assert len(shown["SessionToken"]) >= characters
-    person.use_the_guides_helper()
+    person.use_the_aws_helper()
     assert "not authorized" in person.refused("git", "ls-remote", cast.url)
     clone_and_push(person, cast.url, env=in_variables(shown))
 
 
 def test_get_session_token_is_read_by_each_cli(person: Person, service: Service) -> None:
-    person.configure(Cast(service).key)
+    person.write_profile(Cast(service).key)
     answer = json.loads(person.aws("sts", "get-session-token", "--duration-seconds", "900"))
     assert answer["Credentials"]["AccessKeyId"].startswith("ASIA")
 
 
-@pytest.mark.parametrize("characters", [0, LONG], ids=["short", "long"])
+@with_tokens(LONG_V1_AND_V2_NEW)
 def test_a_role_session_in_variables_serves_every_client(
     person: Person, service: Service, characters: int
 ) -> None:
@@ -219,26 +238,26 @@ def test_a_role_session_in_variables_serves_every_client(
         RoleArn=cast.role_arn, RoleSessionName="nightly", MinimumSessionTokenSize=characters
     )
     person.env |= in_variables(answer["Credentials"])
-    person.use_the_guides_helper()
+    person.use_the_aws_helper()
     clone_and_push(person, cast.url)
     person.env["CODE_COMMIT_ENDPOINT"] = f"localhost:{service.port}"
     clone_and_push(person, f"codecommit::us-east-2://{cast.repository}")
 
 
-@pytest.mark.parametrize("characters", [0, LONG], ids=["short", "long"])
+@with_tokens(SHORT_V1_AND_V2_NEW)
 def test_a_federated_user_does_what_the_policy_leaves(
     person: Person, service: Service, characters: int
 ) -> None:
     cast = Cast(service)
     cast.permit_user(allow(*PULL_AND_PUSH, "sts:GetFederationToken"))
-    person.configure(cast.key)
+    person.write_profile(cast.key)
     pull = document(allow("codecommit:GitPull"))
     if characters == 0:
         said = json.loads(person.aws("sts", "get-federation-token", "--name", "guest", "--policy", pull))
     else:
         said = cast.sts().get_federation_token(Name="guest", Policy=pull, MinimumSessionTokenSize=characters)
     credentials = said["Credentials"]
-    person.use_the_guides_helper()
+    person.use_the_aws_helper()
     clone = clone_and_push(person, cast.url)
     guest = in_variables(credentials)
     person.ok("git", "fetch", cwd=clone, env=guest)
@@ -248,20 +267,20 @@ def test_a_federated_user_does_what_the_policy_leaves(
     assert "session policy" in refusal
 
 
-def test_a_deleted_role_ends_its_sessions_at_the_next_request(person: Person, service: Service) -> None:
+def test_a_deleted_role_ends_its_sessions_at_the_next_request(one_person: Person, service: Service) -> None:
     cast = Cast(service)
     answer = cast.sts().assume_role(RoleArn=cast.role_arn, RoleSessionName="nightly")
-    person.env |= in_variables(answer["Credentials"])
-    person.use_the_guides_helper()
-    person.ok("git", "ls-remote", cast.url)
+    one_person.env |= in_variables(answer["Credentials"])
+    one_person.use_the_aws_helper()
+    one_person.ok("git", "ls-remote", cast.url)
     trust = cast.iam.get_role(RoleName=cast.role)["Role"]["AssumeRolePolicyDocument"]
     cast.iam.delete_role_policy(RoleName=cast.role, PolicyName="rights")
     cast.iam.delete_role(RoleName=cast.role)
     cast.iam.create_role(RoleName=cast.role, AssumeRolePolicyDocument=json.dumps(trust))
     rights = document(allow(*PULL_AND_PUSH))
     cast.iam.put_role_policy(RoleName=cast.role, PolicyName="rights", PolicyDocument=rights)
-    person.refused("git", "ls-remote", cast.url)
-    assert "InvalidClientTokenId" in person.aws_refused("sts", "get-caller-identity")
+    one_person.refused("git", "ls-remote", cast.url)
+    assert "InvalidClientTokenId" in one_person.aws_refused("sts", "get-caller-identity")
 
 
 @pytest.fixture
@@ -289,7 +308,7 @@ def test_a_session_expires_and_git_is_told_to_renew(tmp_path: Path, timed: Servi
     answer = cast.sts().assume_role(RoleArn=cast.role_arn, RoleSessionName="nightly", DurationSeconds=900)
     person = Person(tmp_path / "home", AWS_V1, timed)
     person.env |= in_variables(answer["Credentials"])
-    person.use_the_guides_helper()
+    person.use_the_aws_helper()
     shift(timed, 600)
     person.ok("git", "ls-remote", cast.url)
     shift(timed, 720)

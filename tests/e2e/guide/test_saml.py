@@ -65,7 +65,7 @@ def test_an_assertion_is_exchanged_and_git_works(
     assert said["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/staff/mary@example.org"
     name = f"of-staff-{aws_cli.name}"
     person.aws("codecommit", "create-repository", "--repository-name", name)
-    person.use_the_guides_helper()
+    person.use_the_aws_helper()
     person.name_in_commits()
     person.ok("git", "clone", "--quiet", service.url(name), "work")
     clone = person.home / "work"
@@ -87,7 +87,7 @@ def test_staff_work_with_a_session_token_of_2000_characters(
     assert len(answer["Credentials"]["SessionToken"]) >= 2_000
     person = new_person()
     person.env |= {"AWS_DEFAULT_REGION": "us-east-2", **credentials_in(json.dumps(answer, default=str))}
-    person.use_the_guides_helper()
+    person.use_the_aws_helper()
     person.name_in_commits()
     service.create_repository("of-large-staff")
     person.ok("git", "clone", "--quiet", service.url("of-large-staff"), "work")

@@ -36,7 +36,7 @@ def test_the_guides_steps_work_with_each_aws_cli(
     new_person: NewPerson, service: Service, aws_cli: AwsCli
 ) -> None:
     mary, name = new_person(aws_cli), f"ssh-{aws_cli.name}"
-    mary.configure(service.create_user(name, POWER_USER))
+    mary.write_profile(service.create_user(name, POWER_USER))
     mary.name_in_commits()
     key = key_pair(mary, "codecommit")
     # What AWSCodeCommitPowerUser lets a user do for itself.

@@ -86,7 +86,7 @@ def test_a_job_with_a_token_file_clones_and_pushes(
     said = json.loads(person.aws("sts", "get-caller-identity"))
     assert said["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/ci/job-1"
     person.aws("codecommit", "create-repository", "--repository-name", name)
-    person.use_the_guides_helper()
+    person.use_the_aws_helper()
     person.name_in_commits()
     person.ok("git", "clone", "--quiet", service.url(name), "work")
     clone = person.home / "work"
@@ -106,7 +106,7 @@ def test_a_job_works_with_a_session_token_of_2000_characters(
     assert len(answer["Credentials"]["SessionToken"]) >= 2_000
     person = new_person()
     person.env |= {"AWS_DEFAULT_REGION": "us-east-2", **credentials_in(json.dumps(answer, default=str))}
-    person.use_the_guides_helper()
+    person.use_the_aws_helper()
     person.name_in_commits()
     service.create_repository("of-large-jobs")
     person.ok("git", "clone", "--quiet", service.url("of-large-jobs"), "work")
