@@ -1,26 +1,36 @@
-"""The `moorage` command: parse arguments, and import a command only when it is the one to run."""
+"""The `moorage` command: parse arguments, and import a command only when it is the one to run.
+
+Git runs `moorage credential-helper` in each operation, so that one is handed on before anything else
+is imported: `argparse` and `dataclasses` alone take longer than its answer.
+"""
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from moorage import __version__
 
+TYPE_CHECKING = False  # see core.sigv4
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
 
-@dataclass(frozen=True, slots=True)
+CREDENTIAL_HELPER = "credential-helper"
+
+
 class Command:
     """A command's name, its one-line help and the module that has `add_arguments` and `run`."""
 
-    name: str
-    help: str
-    module: str
+    __slots__ = ("help", "module", "name")
+
+    def __init__(self, name: str, help: str, module: str) -> None:  # noqa: A002  # argparse's word for it
+        self.name = name
+        self.help = help
+        self.module = module
 
 
 COMMANDS = (
+    Command("setup", "have git sign in to CodeCommit, or to a moorage server", "moorage.cli.setup"),
     Command("serve", "run the service", "moorage.cli.serve"),
     Command("account", "create, list or close accounts", "moorage.cli.account"),
     Command("why", "explain who may do what, or why a request was refused", "moorage.cli.why"),
@@ -31,6 +41,7 @@ COMMANDS = (
     Command("verify", "check every repository's stored data", "moorage.cli.verify"),
     Command("backup", "write a backup to a folder", "moorage.cli.backup"),
     Command("restore", "read a backup into an empty installation", "moorage.cli.restore"),
+    Command(CREDENTIAL_HELPER, "sign in to CodeCommit for Git", "moorage.cli.credential_helper"),
     Command("completion", "print the completion script of a shell", "moorage.cli.completion"),
     Command("version", "print the versions of moorage and git", "moorage.cli.version"),
 )
@@ -38,6 +49,9 @@ COMMANDS = (
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of every command; `completion` walks it, so it is the only list there is."""
+    import argparse
+    import importlib
+
     top = argparse.ArgumentParser(
         prog="moorage",
         description="A Git service of your own for the clients of AWS CodeCommit. Not affiliated with AWS.",
@@ -46,16 +60,29 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"moorage {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
+        try:
+            module = importlib.import_module(command.module)
+        except ModuleNotFoundError as error:
+            if error.name == command.module:
+                continue  # moorage.pyz has the client's commands alone
+            raise
         made = commands.add_parser(
             command.name, help=command.help, description=_capitalised(command.help), allow_abbrev=False
         )
-        importlib.import_module(command.module).add_arguments(made)
+        module.add_arguments(made)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 done, 1 refused or failed, 2 wrong usage."""
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words[:1] == [CREDENTIAL_HELPER] and not {"-h", "--help"} & set(words):
+        from moorage.client import credential_helper
+
+        return credential_helper.main(words[1:])
+    import importlib
+
+    arguments = parser().parse_args(words)
     module = next(command.module for command in COMMANDS if command.name == arguments.command)
     run = importlib.import_module(module).run
     try:
