@@ -157,7 +157,8 @@ def undo(machine: Machine, journal: Path) -> list[Change]:
 
 
 def _shown(text: str | None) -> list[str]:
-    return [printable(masked(line)) for line in (text or "").removeprefix("\ufeff").splitlines()]
+    lines = (text or "").removeprefix("\ufeff").splitlines()
+    return ["\t".join(printable(part) for part in masked(line).split("\t")) for line in lines]
 
 
 def _current(machine: Machine, path: Path) -> str | None:

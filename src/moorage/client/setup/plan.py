@@ -20,6 +20,8 @@ from moorage.client.machine import printable
 from moorage.client.setup.facts import CA_OVERRIDES, Facts
 from moorage.client.setup.target import Target
 
+_MAY_NAME_HELPERS = frozenset({"credential", "include", "includeif"})
+
 GUIDES_HELPER = "!aws codecommit credential-helper $@"
 
 
@@ -66,15 +68,14 @@ def guide(facts: Facts, choices: Choices) -> Plan:
     profile = f" --profile {shlex.quote(choices.profile)}" if choices.profile else ""
     pairs = [("helper", GUIDES_HELPER.replace("!aws", f"!aws{profile}")), ("UseHttpPath", "true")]
     text = git_config.with_section(facts.text or "", "credential", pairs)
-    notes = []
+    notes = [
+        f"git asks {printable(entry.value)} as well ({place(entry)}), which gives out old passwords: "
+        "leave --guide out, and moorage writes a section that keeps it away"
+        for entry in _named_before(facts, "https://git-codecommit.us-east-1.amazonaws.com/v1/repos/x")
+    ]
     if facts.aws is None:
         notes.append(
             "the AWS CLI is not on PATH: the guide's helper is `aws`; install it, or leave --guide out"
-        )
-    for entry in _named_before(facts, "https://git-codecommit.us-east-1.amazonaws.com/v1/repos/x"):
-        notes.append(
-            f"git asks {printable(entry.value)} first ({place(entry)}), which gives out old passwords: "
-            "leave --guide out, and moorage writes a section that keeps it away"
         )
     return Plan(merged([Change(facts.file, facts.text, text, "the guide's two lines")]), notes)
 
@@ -118,9 +119,9 @@ def _with_helper(text: str, section: str, pairs: list[tuple[str, str]]) -> str:
 
 
 def _sections(text: str) -> list[str]:
-    """Return the sections of `credential` in the order of the first block of each."""
+    """Return the sections that may name helpers, in the order of the first block of each."""
     names = [line.section for line in git_config.lines_of(text)]
-    return list(dict.fromkeys(each for each in names if each.partition(".")[0] == "credential"))
+    return list(dict.fromkeys(each for each in names if each.partition(".")[0] in _MAY_NAME_HELPERS))
 
 
 def _is_narrower(section: str, than: str) -> bool:

@@ -1,0 +1,121 @@
+"""What setup does beside the section: AWS's addresses led to a server, and the AWS CLI's profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from moorage.client import discovery
+from moorage.client.changes import Change
+from moorage.client.machine import Machine
+from moorage.client.setup import aws_profile, routing
+from moorage.client.setup.facts import Facts
+from moorage.client.setup.found import Found
+from moorage.client.setup.options import Options
+from moorage.client.setup.plan import Choices, Plan, plan
+from moorage.client.setup.routing import RouteRefused, Section
+from moorage.client.setup.target import Target, of_aws
+
+
+def changes(
+    machine: Machine, facts: Facts, found: Found, *, made: Plan, choices: Choices, options: Options
+) -> Plan:
+    """Return a plan with what --route and --aws-config add to it.
+
+    Raises:
+        RouteRefused, ProfileRefused, NotDiscovered: it cannot be done; the message says what to do.
+    """
+    if options.route is not None:
+        made = _routed(machine, facts, found, made=made, choices=choices, options=options)
+    if options.aws_config:
+        made = Plan([*made.changes, *_aws_config(facts, found, choices)], made.notes)
+    return made
+
+
+def _routed(
+    machine: Machine, facts: Facts, found: Found, *, made: Plan, choices: Choices, options: Options
+) -> Plan:
+    target, way = found.target, options.route
+    if target.discovered is None:
+        raise RouteRefused("--route leads AWS's addresses to a moorage server: give the server's URL")
+    regions = [options.region] if options.region else list(target.discovered.regions)
+    regions = [region for region in regions if _is_aws(region)]
+    extra: list[Change] = []
+    if way == "rewrite":
+        prefixes = {region: target.discovered.clone_url_prefixes[region] for region in regions}
+        sections = routing.rewrite(prefixes, default_region=target.region, profile=choices.profile)
+    else:
+        if not options.route_to:
+            needed = "the server's IP address" if way == "resolve" else "the proxy, http://HOST:PORT"
+            raise RouteRefused(f"--route {way} needs --route-to: {needed}")
+        ca = _aws_names_ca(machine, target, choices)
+        extra.append(ca)
+        made = _with_aws_sections(facts, made, regions, choices)
+        if way == "resolve":
+            sections = routing.resolve(regions, options.route_to, str(ca.path), facts.git.version)
+        else:
+            sections = routing.by_proxy(regions, options.route_to, str(ca.path))
+    notes = routing.limits(way) if way else []
+    return Plan([*_written(facts, made.changes, sections), *extra], [*made.notes, *notes])
+
+
+def _written(facts: Facts, made: Iterable[Change], sections: list[Section]) -> list[Change]:
+    """Add sections to git's file, whether the plan changes it already or not."""
+    made = list(made)
+    its = next((each for each in made if each.path == facts.file), None)
+    text = (facts.text if its is None else its.after) or ""
+    why = (f"{its.why}; " if its else "") + "lead AWS's addresses to the server"
+    return [
+        *(each for each in made if each is not its),
+        Change(facts.file, facts.text, routing.written(text, sections), why),
+    ]
+
+
+def _with_aws_sections(facts: Facts, made: Plan, regions: list[str], choices: Choices) -> Plan:
+    """Sign for AWS's names too: they stay in the URL, and the helper signs what git asks for."""
+    its = next((each for each in made.changes if each.path == facts.file), None)
+    so_far = facts._replace(text=facts.text if its is None else its.after)
+    for region in {region.startswith("cn-"): region for region in regions}.values():
+        more = plan(so_far, of_aws(None, region, facts.git.version), Choices(choices.profile))
+        so_far = so_far._replace(text=more.changes[0].after if more.changes else so_far.text)
+    others = [each for each in made.changes if each is not its]
+    why = its.why if its else "sign in at AWS's names"
+    return Plan([*others, Change(facts.file, facts.text, so_far.text, why)], made.notes)
+
+
+def _aws_names_ca(machine: Machine, target: Target, choices: Choices) -> Change:
+    told = target.discovered
+    assert told is not None
+    assert target.base is not None
+    if told.aws_names_ca is None:
+        raise RouteRefused(
+            "the server has no certificate for AWS's names: start it with --aws-names, or use --route rewrite"
+        )
+    ca = None if choices.ca is None else str(choices.ca)
+    text = discovery.certificates(target.base, told.aws_names_ca, machine.environment, ca)
+    host = urlsplit(target.base).netloc.replace(":", "-").replace("[", "").replace("]", "")
+    path = machine.config_folder / f"aws-names-{host}.pem"
+    return Change(path, machine.read(path), text, "the CA of the server's certificate for AWS's names")
+
+
+def _aws_config(facts: Facts, found: Found, choices: Choices) -> list[Change]:
+    told = found.target.discovered
+    if told is None:
+        raise RouteRefused("--aws-config writes a moorage server's endpoint: give the server's URL")
+    name = choices.profile or facts.environment.get("AWS_PROFILE") or "default"
+    profile = aws_profile.Profile(
+        name,
+        region=found.target.region,
+        endpoint_url=told.endpoints["codecommit"],
+        ca_bundle=None if choices.ca is None else str(choices.ca),
+    )
+    return [aws_profile.change(Path(facts.aws_config), facts.aws_config_text, profile)]
+
+
+def _is_aws(region: str) -> bool:
+    try:
+        routing.aws_hosts(region)
+    except RouteRefused:
+        return False
+    return True
