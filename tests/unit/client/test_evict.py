@@ -178,7 +178,7 @@ def test_only_helpers_of_the_user_and_the_machine_that_may_keep_something_are_as
 ) -> None:
     repository = machine.home / "hostile"
     machine.run([git.path, "init", "-q", str(repository)])
-    (repository / ".git/config").write_text("[credential]\n\thelper = !touch owned; git credential-manager\n")
+    (repository / ".git/config").write_text("[credential]\n\thelper = !./owned/git-credential-wincred\n")
     (machine.home / ".gitconfig").write_text(
         "[credential]\n\thelper = manager\n\thelper = !aws codecommit credential-helper $@\n"
         f'[credential "https://{HOST}"]\n\thelper = osxkeychain\n\thelper =\n\thelper = store\n'
