@@ -136,14 +136,11 @@ def _planned(options: Options, machine: Machine, facts: Facts, terminal: Termina
     told, url = _told(options, facts)
     profile = options.profile or (told.profile if told else None)
     _require_profile(facts, profile)
-    region = options.region or (
-        None if told is not None and told.base else found.region_at_hand(facts, profile)
-    )
-    its = found.find(machine, facts, told, region, options.ca)
+    choices = Choices(profile, options.region, options.ca)
+    its = found.find(machine, facts, told, choices)
     for note in its.notes:
         terminal.say(f"note: {note}")
-    only = _only(told, its.target) if options.only else None
-    choices = Choices(profile, its.target.region, its.ca, only)
+    choices = Choices(profile, its.target.region, its.ca, _only(told, its.target) if options.only else None)
     made = planning.plan(facts, its.target, choices)
     made = routes.changes(machine, facts, its, made=made, choices=choices, options=options)
     return Outcome(Plan(changes.merged(made.changes), made.notes), its.target, its.target.url or url)

@@ -12,6 +12,7 @@ from moorage.client.git_config import Entry
 from moorage.client.machine import Machine, printable
 from moorage.client.setup import target as targets
 from moorage.client.setup.facts import Facts
+from moorage.client.setup.plan import Choices
 from moorage.client.setup.target import Asked, NotUnderstood, Target
 
 # Where programs are told of a CA by the environment; the last is Python's own, and OpenSSL's.
@@ -26,16 +27,18 @@ class Found(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def find(machine: Machine, facts: Facts, told: Asked | None, region: str | None, ca: Path | None) -> Found:
-    """Return what a URL means; None: AWS's own names.
+def find(machine: Machine, facts: Facts, told: Asked | None, choices: Choices) -> Found:
+    """Return what a URL means; None: AWS's own names. Of `choices` the profile, the region and the CA count.
 
     Raises:
         NotUnderstood, NotDiscovered: it is no server of CodeCommit's or moorage's, or cannot be asked.
     """
+    region, ca = choices.region, choices.ca
+    at_hand = region or region_at_hand(facts, choices.profile)
     if told is not None and not told.base:  # codecommit://NAME: the region is said elsewhere
-        told = _with_region(told, region)
+        told = _with_region(told, at_hand)
     if told is None or told.is_aws:
-        return Found(targets.of_aws(told, region, facts.git.version), ca)
+        return Found(targets.of_aws(told, at_hand, facts.git.version), ca)
     try:
         discovered, its_ca = _discover(machine, facts, told, ca)
     except NotDiscovered as error:
@@ -43,6 +46,8 @@ def find(machine: Machine, facts: Facts, told: Asked | None, region: str | None,
             raise
         note = f"{error}; {told.host} is in {facts.hosts_path}, so that its section can be written"
         return Found(targets.of_known_host(told), ca, (note,))
+    if region is None and told.region is None and at_hand in discovered.regions:
+        region = at_hand
     return Found(targets.of_server(told, discovered, region, facts.git.version), its_ca)
 
 

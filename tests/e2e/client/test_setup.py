@@ -1,0 +1,185 @@
+"""`moorage setup` on a machine where sign-in fails as people report: afterwards it works."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from e2e_names import POWER_USER, NewPerson
+from moorage.client.changes import ChangeRefused
+from moorage.client.discovery import NotDiscovered
+from moorage.client.machine import ThisMachine
+from moorage.client.setup import command
+from moorage.client.setup.command import Outcome
+from moorage.client.setup.facts import NotReady
+from moorage.client.setup.options import Options
+from moorage.client.setup.target import NotUnderstood
+from person import Person
+from service_process import Service
+
+pytestmark = pytest.mark.needs("git")
+
+PROFILES = ["default", "My Profile", """it's "odd" $(touch /tmp/owned) `id` %USERPROFILE%"""]
+
+
+class Silent:
+    """A terminal at which nobody sits; what was said is kept."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def ask(self, question: str) -> str | None:
+        raise AssertionError(f"asked {question!r}")
+
+    def say(self, text: str = "") -> None:
+        self.said.append(text)
+
+
+@pytest.fixture(scope="module")
+def key(service: Service) -> tuple[str, str]:
+    service.create_repository("demo")
+    service.create_repository("other")
+    return service.create_user("mary", POWER_USER)
+
+
+@pytest.fixture
+def mary(new_person: NewPerson, key: tuple[str, str]) -> Person:
+    """Has an access key, the guide's two lines and none of the variables that moorage prints."""
+    person = new_person()
+    for name in ("GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL"):
+        person.env.pop(name, None)
+    person.write_profile(key)
+    return person
+
+
+def set_up(person: Person, url: str | None, folder: Path | None = None, **options: object) -> Outcome:
+    machine = ThisMachine(person.env, folder=folder or person.home)
+    options = {"ca": person.service.ca, "yes": True, **options}
+    return command.run(Options(url=url, **options), machine, Silent())  # type: ignore[arg-type] # by name
+
+
+def test_before_it_fails_and_after_it_works_and_undo_gives_back_every_byte(
+    mary: Person, service: Service
+) -> None:
+    mary.git_global("credential.helper", "store")
+    (mary.home / ".git-credentials").write_text(
+        f"https://AKIASTALE:20240229T123456Z{'0' * 64}@{service.host('us-east-2')}%3a{service.port}\n"
+    )
+    config = mary.home / ".gitconfig"
+    before = config.read_bytes()
+    assert "certificate" in mary.refused("git", "ls-remote", service.url("demo"))
+
+    outcome = set_up(mary, service.url("demo"))
+    assert outcome.proof is not None
+    assert outcome.proof.said == ("the repository is empty",)
+    assert outcome.clone == f"git clone {service.url('demo')}"
+    mary.ok("git", "clone", service.url("demo"))
+    for region in ("us-east-2", "eu-west-1"):
+        assert "other" not in mary.refused("git", "ls-remote", service.url("nothing", region))
+
+    again = set_up(mary, service.url("demo"))
+    assert (again.written, again.planned.changes, again.status) == (False, [], 0)
+
+    undone = command.undo(ThisMachine(mary.env, folder=mary.home), Silent(), yes=True, dry_run=False)
+    assert undone.written
+    assert config.read_bytes() == before
+    assert not (mary.home / ".config" / "moorage" / "hosts").exists()
+    with pytest.raises(ChangeRefused, match="nothing to undo"):
+        command.undo(ThisMachine(mary.env, folder=mary.home), Silent(), yes=True, dry_run=False)
+
+
+def test_the_bare_host_and_every_region_of_it_are_set_up_by_the_servers_url(
+    mary: Person, service: Service
+) -> None:
+    outcome = set_up(mary, service.endpoint)
+    assert outcome.proof is not None
+    assert outcome.proof.ok, outcome.proof
+    assert outcome.proof.said[0].startswith("the server knows access key AKIA")
+    for url in (f"{service.endpoint}/v1/repos/demo", service.url("demo"), service.url("other")):
+        mary.ok("git", "ls-remote", url)
+    assert "region=" in (mary.home / ".config" / "moorage" / "hosts").read_text()
+
+
+@pytest.mark.parametrize("profile", PROFILES[1:])
+def test_a_profile_may_have_any_name(
+    mary: Person, service: Service, key: tuple[str, str], profile: str
+) -> None:
+    credentials = mary.home / ".aws" / "credentials"
+    credentials.write_text(
+        "[default]\naws_access_key_id = AKIAWRONG00000000000\naws_secret_access_key = x\n"
+        f"[{profile}]\naws_access_key_id = {key[0]}\naws_secret_access_key = {key[1]}\n"
+    )
+    outcome = set_up(mary, service.url("demo"), profile=profile)
+    assert outcome.proof is not None
+    assert outcome.proof.ok, outcome.proof
+    assert set_up(mary, service.url("demo"), profile=profile).written is False
+    assert not Path("/tmp/owned").exists()
+
+
+@pytest.mark.parametrize("scope", ["global", "local", "system"])
+def test_each_scope_holds_against_a_helper_of_the_systems_file(
+    mary: Person, service: Service, scope: str
+) -> None:
+    del mary.env["GIT_CONFIG_NOSYSTEM"]
+    system = mary.home / "etc gitconfig"
+    system.write_text(
+        f'[credential]\n\thelper = "!echo username=a; echo password=b >{mary.home}/asked; true"\n'
+    )
+    mary.env["GIT_CONFIG_SYSTEM"] = str(system)
+    clone = mary.home / "clone"
+    mary.ok("git", "init", "--quiet", str(clone))
+    mary.ok("git", "remote", "add", "origin", service.url("demo"), cwd=clone)
+    outcome = set_up(mary, "origin", clone, scope=scope)
+    assert outcome.proof is not None
+    assert outcome.proof.ok, outcome.proof
+    assert [each.path.name for each in outcome.planned.changes] == [
+        {"global": ".gitconfig", "local": "config", "system": "etc gitconfig"}[scope],
+        "hosts",
+    ]
+    mary.ok("git", "fetch", cwd=clone)
+    assert not (mary.home / "asked").exists()
+    assert set_up(mary, None, clone, scope=scope).written is False
+
+
+def test_two_profiles_have_a_repository_each(mary: Person, service: Service) -> None:
+    wrong = "[stranger]\naws_access_key_id = AKIAWRONG00000000000\naws_secret_access_key = x\n"
+    with (mary.home / ".aws" / "credentials").open("a") as file:
+        file.write(wrong)
+    set_up(mary, service.url("other"), profile="stranger", only=True, check=False)
+    assert set_up(mary, service.url("demo"), profile="default").status == 0
+    assert "Authentication failed" in mary.refused("git", "ls-remote", service.url("other"))
+    refused = set_up(mary, service.url("other"), profile="stranger", only=True)
+    assert refused.written is False
+    assert refused.status == 1
+    mary.ok("git", "ls-remote", service.url("demo"))
+
+
+def test_what_it_cannot_do_it_says(mary: Person, service: Service) -> None:
+    with pytest.raises(NotReady, match=r"no profile nobody .* there are: default"):
+        set_up(mary, service.url("demo"), profile="nobody")
+    with pytest.raises(NotDiscovered, match="give the file of the server's CA by --ca FILE"):
+        set_up(mary, service.url("demo"), ca=None)
+    with pytest.raises(NotDiscovered, match=r"is no moorage server|cannot be reached"):
+        set_up(mary, "https://localhost:1/v1/repos/x")
+    with pytest.raises(NotUnderstood, match="end in /v1/repos/NAME"):
+        set_up(mary, f"{service.endpoint}/mary/demo.git")
+    with pytest.raises(NotUnderstood, match="does not serve region xx-west-1"):
+        set_up(mary, service.endpoint, region="xx-west-1")
+    mary.env["PATH"] = str(mary.home)
+    with pytest.raises(NotReady, match="git is not installed"):
+        set_up(mary, service.url("demo"))
+    assert not (mary.home / ".gitconfig").exists()
+
+
+def test_the_command_prints_json_and_asks_nothing(mary: Person, service: Service) -> None:
+    program = Path(sys.executable).with_name("moorage")
+    words = ("setup", service.url("demo"), "--ca", service.ca, "--json")
+    assert "add --yes" in mary.refused(program, *words)
+    told = json.loads(mary.ok(program, *words, "--yes"))
+    assert told["written"] is True
+    assert told["proof"]["ok"] is True
+    assert told["clone"] == f"git clone {service.url('demo')}"
+    assert [Path(each["path"]).name for each in told["changes"]] == [".gitconfig", "hosts"]
