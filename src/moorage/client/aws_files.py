@@ -11,7 +11,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # see core.sigv4
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     Sections = dict[str, dict[str, str]]
 
@@ -19,7 +19,7 @@ DEFAULT_PROFILE = "default"
 # What a value cannot be larger than: a file of this size is no file of AWS's.
 MOST_BYTES = 4 << 20
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SHARED = "DEFAULT"  # configparser's section whose keys every other section has as well
 
 
@@ -89,7 +89,7 @@ def read(path: str) -> Sections:
     if len(content) > MOST_BYTES:
         raise Unreadable(f"{path} is larger than {MOST_BYTES} bytes")
     try:
-        text = content.removeprefix(_BYTE_ORDER_MARK).decode("utf-8")
+        text = content.removeprefix(BYTE_ORDER_MARK).decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise Unreadable(f"{path}, line {line}: this is not UTF-8") from None
@@ -179,17 +179,29 @@ def named(config: Sections, kind: str) -> Sections:
 
 def second_word(title: str) -> str | None:
     """Return the second of a title's two words as a shell would read them; None with fewer or more."""
-    if not any(character in title for character in "'\"\\"):
-        words: Iterable[str] = title.split()
-    else:
-        import shlex  # only for names with quotes
+    words = [word for word in title.replace("\t", " ").replace("\r", " ").split(" ") if word]
+    if any(character in title for character in "'\"\\"):
+        name = title.partition(" ")[2]
+        if name[:1] in {"'", '"'} and title[0] not in "'\" " and _is_plain(title, name):
+            return name[1:-1]
+        import shlex  # only for what is quoted in some other way
 
         try:
             words = shlex.split(title)
         except ValueError:
             return None
-    both = list(words)
-    return both[1] if len(both) == 2 else None
+    return words[1] if len(words) == 2 else None
+
+
+def _is_plain(title: str, name: str) -> bool:
+    """Tell whether a title is a word and a name that is quoted as a whole, with no other quotes."""
+    return (
+        "\\" not in title
+        and len(name) > 1
+        and name[-1] == name[0]
+        and title.count("'") + title.count('"') == 2
+        and not any(blank in title.partition(" ")[0] for blank in "\t\r\n")
+    )
 
 
 def _in_home(environment: Mapping[str, str], name: str) -> str:

@@ -3,9 +3,10 @@
 The answer is the AWS CLI helper's, byte for byte. Two additions, each where it can be read:
 
 - `password_expiry_utc` (`git-credential-moorage` only), so that no cache offers a dead password;
-- to a Git that announces `authtype` and `state` (2.46), the same user and password as a ready
-  Authorization header, never stored, and asked for again when the service refuses it: a push that
-  takes longer than a password lives goes on with a fresh one.
+- to a Git that announces `state` (2.46), that it may ask again when the service refuses the password:
+  a push that takes longer than a password lives goes on with a fresh one; and that stores need not keep it.
+  User and password stay what they are: as a ready Authorization header (`authtype`) Git until 2.53 would
+  leave them out of the probe before a pack of more than 1 MiB, and every such push would fail (ADR 0136).
 
 This module and what it imports are all that a run with static keys loads. It costs about what it
 costs to start Python, and a test keeps that so: no `re`, `json`, `argparse`, `os`, `pathlib`.
@@ -162,7 +163,11 @@ def _hosts_file(environment: Mapping[str, str]) -> str:
     path = signing_hosts.hosts_path(environment, aws_files.home(environment), windows=platform == "win32")
     try:
         with open(path, "rb") as file:  # noqa: PTH123  # pathlib takes longer than the whole run
-            return file.read(aws_files.MOST_BYTES).decode("utf-8-sig", "replace")
+            return (
+                file.read(aws_files.MOST_BYTES)
+                .removeprefix(aws_files.BYTE_ORDER_MARK)
+                .decode("utf-8", "replace")
+            )
     except (OSError, ValueError):
         return ""
 
@@ -179,12 +184,11 @@ def _pairs(
     username = credentials.access_key + (f"%{credentials.token}" if credentials.token else "")
     password = _password(request, credentials, region, now)
     plain = [("username", username), ("password", password)]
-    credential_protocol.render(plain)  # refuses what would end a line, in both forms
-    if "authtype" in request.capabilities:
-        return _as_header(request, credentials, f"{username}:{password}", int(now))
     if options.expiry:
         end = now + LIFETIME_SECONDS
         plain.append(("password_expiry_utc", str(int(min(end, credentials.expires_at or end)))))
+    if "state" in request.capabilities:
+        return _renewable(request, credentials, plain, int(now))
     return plain
 
 
@@ -200,18 +204,15 @@ def _password(request: Request, credentials: Credentials, region: str, now: floa
     )
 
 
-def _as_header(request: Request, credentials: Credentials, pair: str, now: int) -> list[tuple[str, str]]:
-    from binascii import b2a_base64
-
-    pairs = [("capability[]", "authtype")]
-    encoded = b2a_base64(sigv4.encode(pair), newline=False).decode()
-    told = [("authtype", "Basic"), ("credential", encoded), ("ephemeral", "1")]
-    if "state" not in request.capabilities:
-        return pairs + told
+def _renewable(
+    request: Request, credentials: Credentials, plain: list[tuple[str, str]], now: int
+) -> list[tuple[str, str]]:
     # Not the key's id itself: Git tells this line to every other helper too.
     tag = sigv4.sha256_hex(sigv4.encode(f"{_STATE} {credentials.access_key}"))[:16]
     rounds = _refused_rounds(request.states, tag, now)
-    pairs += [("capability[]", "state"), *told, ("state[]", f"{_STATE}:{now}:{tag}:{rounds}")]
+    pairs = [("capability[]", "state"), *plain, ("state[]", f"{_STATE}:{now}:{tag}:{rounds}")]
+    if "authtype" in request.capabilities:
+        pairs = [("capability[]", "authtype"), *pairs, ("ephemeral", "1")]
     if rounds == 0:
         # Ask again when this one is refused: by then it may be just too old.
         return [*pairs, ("continue", "1")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import shlex
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,24 @@ def test_the_files_are_found_by_variable_tilde_and_home() -> None:
 def test_a_variable_in_a_path_is_put_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHERE", "/here")
     assert aws_files.config_path({"AWS_CONFIG_FILE": "$WHERE/config"}) == "/here/config"
+
+
+TITLES = st.lists(
+    st.sampled_from(["profile", "a", "'", '"', " ", "  ", "\t", "\\", "b c", "\u00a0", "#", "'a b'"]),
+    max_size=7,
+).map("".join)
+
+
+@given(TITLES)
+@example("profile 'a b'")
+@example("profile  'a b'")
+@example("profile 'a''b'")
+@example("profile '")
+@example("profile ''")
+@example(" 'a'")
+def test_the_name_in_a_title_is_the_second_word_of_a_shell(title: str) -> None:
+    try:
+        words = shlex.split(title)
+    except ValueError:
+        words = []
+    assert aws_files.second_word(title) == (words[1] if len(words) == 2 else None)

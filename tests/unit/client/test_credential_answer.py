@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
@@ -275,24 +274,24 @@ def test_a_line_in_a_key_becomes_none_of_ours(name: str, more: str) -> None:
         asked(message(more=more), environment=environment)
 
 
-def test_a_git_that_can_is_given_a_header_that_nobody_stores() -> None:
+def test_a_git_that_can_is_told_that_it_may_ask_again_and_need_not_store() -> None:
     answered = asked(message(more=MODERN), environment=WITH_TOKEN).decode().splitlines()
-    pair = base64.b64encode(f"{KEY}%{TOKEN}:20240229T123456Z{VECTORS['V1'][3]}".encode()).decode()
-    assert answered[:5] == [
+    assert answered[:4] == [
         "capability[]=authtype",
         "capability[]=state",
-        "authtype=Basic",
-        f"credential={pair}",
-        "ephemeral=1",
+        f"username={KEY}%{TOKEN}",
+        f"password=20240229T123456Z{VECTORS['V1'][3]}",
     ]
-    assert answered[5].startswith(f"state[]=moorage:{int(NOW)}:")
-    assert answered[6:] == ["continue=1"]
-    assert not {"username", "password"} & pairs("\n".join(answered).encode()).keys()
+    assert answered[4].startswith(f"state[]=moorage:{int(NOW)}:")
+    assert answered[5:] == ["ephemeral=1", "continue=1"]
 
 
-def test_without_state_the_header_is_not_said_to_be_one_of_several() -> None:
-    told = pairs(asked(message(more="capability[]=authtype\n")))
-    assert told.keys() == {"capability[]", "authtype", "credential", "ephemeral"}
+def test_no_git_is_given_a_ready_header() -> None:
+    # Until 2.53 Git leaves one out of the probe before a large pack, and the push fails.
+    for more in ("", MODERN, "capability[]=authtype\n", "capability[]=state\n"):
+        told = pairs(asked(message(more=more)))
+        assert {"username", "password"} <= told.keys()
+        assert not {"authtype", "credential"} & told.keys()
 
 
 def state_of(answered: bytes) -> str:
@@ -303,14 +302,14 @@ def test_a_password_refused_for_its_age_is_followed_by_a_fresh_one_that_may_be_f
     state = state_of(asked(message(more=MODERN)))
     again = pairs(asked(message(more=f"{MODERN}state[]={state}\n"), now=NOW + 901))
     assert again["continue"] == "1"
-    assert base64.b64decode(again["credential"]).startswith(f"{KEY}:20240229T124957Z".encode())
+    assert again["password"].startswith("20240229T124957Z")
 
 
 def test_a_fresh_password_that_is_refused_has_one_last_word_and_then_git_stops() -> None:
     first = state_of(asked(message(more=MODERN)))
     last = asked(message(more=f"{MODERN}state[]={first}\n"), now=NOW + 1)
     assert "continue" not in pairs(last)  # so Git shows the service's reason
-    assert "credential" in pairs(last)
+    assert "password" in pairs(last)
     third = asked(message(more=f"{MODERN}state[]={state_of(last)}\n"), now=NOW + 2)
     assert third == b"quit=1\n"
 
