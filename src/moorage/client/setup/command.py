@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from moorage.client.changes import ChangeRefused
 from moorage.client.discovery import NotDiscovered
 from moorage.client.git_config import ConfigSyntaxError, ConfigUnreadable
 from moorage.client.machine import Machine, printable
-from moorage.client.setup import asked, found, proof, routes
+from moorage.client.setup import asked, found, proof, routes, stored
 from moorage.client.setup import facts as reading
 from moorage.client.setup import plan as planning
 from moorage.client.setup import target as targets
 from moorage.client.setup.aws_profile import ProfileRefused
+from moorage.client.setup.evict import Evicted
 from moorage.client.setup.facts import Facts, NotReady
 from moorage.client.setup.options import Options, Terminal
 from moorage.client.setup.plan import Choices, Plan
@@ -47,6 +48,7 @@ class Outcome:
     written: bool = False
     journal: Path | None = None
     proof: Proof | None = None
+    evicted: list[Evicted] = field(default_factory=list)
 
     @property
     def status(self) -> int:
@@ -71,6 +73,7 @@ class Outcome:
             "changes": made,
             "written": self.written,
             "notes": self.planned.notes,
+            "evicted": [each._asdict() for each in self.evicted],
             "proof": None
             if tried is None
             else {"ok": tried.ok, "tried": tried.tried, "said": list(tried.said)},
@@ -100,7 +103,10 @@ def run(options: Options, machine: Machine, terminal: Terminal) -> Outcome:
             raise Declined("nothing was changed")
         outcome.journal = changes.apply(machine, outcome.planned.changes, _what(options))
         outcome.written = True
-        terminal.say("written; to take it back: moorage setup --undo")
+        terminal.say("written" + ("; to take it back: moorage setup --undo" if outcome.journal else ""))
+    if not options.dry_run and outcome.target is not None:
+        outcome.evicted = stored.evicted(machine, facts, outcome.target)
+        _show_evicted(outcome, terminal)
     if options.check and not options.dry_run and outcome.target is not None:
         outcome.proof = proof.prove(machine, facts, outcome.target, outcome.url)
         _show_proof(outcome, terminal)
@@ -142,6 +148,7 @@ def _planned(options: Options, machine: Machine, facts: Facts, terminal: Termina
         terminal.say(f"note: {note}")
     choices = Choices(profile, its.target.region, its.ca, _only(told, its.target) if options.only else None)
     made = planning.plan(facts, its.target, choices)
+    made = Plan([*made.changes, *stored.changes(machine, facts, its.target)], made.notes)
     made = routes.changes(machine, facts, its, made=made, choices=choices, options=options)
     return Outcome(Plan(changes.merged(made.changes), made.notes), its.target, its.target.url or url)
 
@@ -211,6 +218,14 @@ def _show(outcome: Outcome, terminal: Terminal) -> None:
         terminal.say()
     for note in outcome.planned.notes:
         terminal.say(f"note: {note}")
+
+
+def _show_evicted(outcome: Outcome, terminal: Terminal) -> None:
+    for each in outcome.evicted:
+        if each.problem:
+            terminal.say(f"note: {each.helper} for {each.url}: {each.problem}")
+        else:
+            terminal.say(f"took an old signature of {each.account} for {each.url} out of {each.helper}")
 
 
 def _show_proof(outcome: Outcome, terminal: Terminal) -> None:

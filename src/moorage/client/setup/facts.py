@@ -102,23 +102,25 @@ def read(machine: Machine, scope: Scope) -> Facts:
 
 
 def helper(machine: Machine) -> str:
-    """Return the helper's line: our launcher by its absolute path, quoted for the shell that git uses."""
-    scripts = Path(machine.python).parent
+    """Return the helper's line: a program by its absolute path, quoted for the shell that git uses.
+
+    The launcher where a wheel has brought it; else the interpreter, started as the launcher starts it.
+    """
     if machine.system == "windows":
-        program = re.sub(r"[\\/]+python[^\\/]*$", "", machine.python)
-        inside = [f"{program}\\{each}" for each in ("moorage.exe", "Scripts\\moorage.exe")]
+        folder = re.sub(r"[\\/]+[^\\/]*$", "", machine.python)
+        inside = [f"{folder}\\{each}" for each in ("moorage.exe", "Scripts\\moorage.exe")]
         found = next(
             (each for each in inside if machine.is_file(each)), machine.which("moorage") or inside[0]
         )
-        return f"!{shlex.quote(_forward(found))} credential-helper"
-    launcher = scripts / "git-credential-moorage"
-    if machine.is_file(launcher):
-        return f"!{shlex.quote(str(launcher))}"
-    archive = Path(sys.argv[0])
-    if archive.suffix == ".pyz":
-        words = [machine.python, "-I", "-S", str(archive.absolute()), "credential-helper"]
+        return f"!{shlex.quote(_forward(found))} credential-helper --password-expiry"
+    if Path(sys.argv[0]).suffix == ".pyz":
+        archive = str(Path(sys.argv[0]).absolute())
+        words = [machine.python, "-I", "-S", archive, "credential-helper", "--password-expiry"]
         return "!" + shlex.join(words)
+    launcher = Path(machine.python).parent / "git-credential-moorage"
     module = Path(__file__).parents[1] / "credential_helper.py"
+    if machine.is_file(launcher) and "-packages" in str(module):
+        return f"!{shlex.quote(str(launcher))}"
     return "!" + shlex.join([machine.python, "-I", "-S", str(module)])
 
 
