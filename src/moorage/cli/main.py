@@ -42,6 +42,7 @@ COMMANDS = (
     Command("backup", "write a backup to a folder", "moorage.cli.backup"),
     Command("restore", "read a backup into an empty installation", "moorage.cli.restore"),
     Command(CREDENTIAL_HELPER, "sign in to CodeCommit for Git", "moorage.cli.credential_helper"),
+    Command("doctor", "find out why git does not get in, and repair it", "moorage.cli.doctor"),
     Command("completion", "print the completion script of a shell", "moorage.cli.completion"),
     Command("version", "print the versions of moorage and git", "moorage.cli.version"),
 )

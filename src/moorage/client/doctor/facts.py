@@ -58,7 +58,7 @@ class Target:
         """The profile that the helper's line or the codecommit:// URL names."""
         if self.url.scheme == "codecommit":
             return self.url.user
-        return next((each.line.profile for each in self.helpers if each.is_codecommits), None)
+        return next((each.line.profile_meant for each in self.helpers if each.is_codecommits), None)
 
     @property
     def uses_https(self) -> bool:
@@ -166,7 +166,7 @@ class Facts:
     repository: Repository | None
     global_config: Path
     hosts_file: Path
-    python: str
+    moorage_helper: str  # the line that runs moorage's helper here
 
     def over_https(self) -> Iterator[Target]:
         return (target for target in self.targets if target.uses_https)
@@ -197,5 +197,14 @@ class Facts:
 
 def place(entry: Entry) -> str:
     """Return where an entry stands: `credential.helper = manager in /etc/gitconfig, line 4 (system)`."""
+    return f"{entry.key} = {entry.value} in {_file_and_line(entry)}"
+
+
+def named_in(entry: Entry) -> str:
+    """Return where a key stands, without its value."""
+    return f"{entry.key} in {_file_and_line(entry)}"
+
+
+def _file_and_line(entry: Entry) -> str:
     line = f", line {entry.line}" if entry.line else ""
-    return f"{entry.key} = {entry.value} in {entry.file or 'the environment'}{line} ({entry.scope})"
+    return f"{entry.file or 'the environment'}{line} ({entry.scope})"

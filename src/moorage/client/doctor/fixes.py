@@ -63,18 +63,8 @@ def best_line(facts: Facts, target: Target) -> str:
 
 
 def moorage_line(facts: Facts, profile: str | None) -> str:
-    """Return the line that runs moorage's helper: by its absolute path, quoted for Git's shell."""
-    launcher = facts.program("git-credential-moorage")
-    if launcher is not None and launcher.path is not None and facts.system != "windows":
-        words = [launcher.path]
-    else:
-        file = Path(__file__).parent.parent / "credential_helper.py"
-        words = [facts.python, "-I", "-S", str(file)]
-    if profile is not None:
-        words += ["--profile", profile]
-    return "!" + " ".join(
-        shlex.quote(word.replace("\\", "/") if facts.system == "windows" else word) for word in words
-    )
+    """Return the line that runs moorage's helper, as setup writes it."""
+    return facts.moorage_helper + (f" --profile {shlex.quote(profile)}" if profile is not None else "")
 
 
 def _aws_works(facts: Facts, signer: Helper) -> bool:

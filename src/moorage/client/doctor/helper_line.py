@@ -6,7 +6,9 @@ import re
 import shlex
 from dataclasses import dataclass
 
-_WRAPPED = re.compile(r"""^\s*(["'])\s*!?\s*(?:\S*[/\\])?(?:aws|moorage)(?:\.exe|\.cmd)?["'\s]""")
+from moorage.client.helper_kinds import is_absolute
+
+_WRAPPED = re.compile(r"""^\s*(["'])\s*!?\s*(?:\S*[/\\])?(?:aws|moorage)(?:\.exe|\.cmd)?(?:["'\s]|$)""")
 _BARE = re.compile(r"^\s*(?:\S*[/\\])?aws(?:\.exe|\.cmd)?\s+.*codecommit\b")
 _AFTER_A_PROFILE = {"codecommit", "credential-helper", "get", "store", "erase"}
 _SHELLS_OWN = re.compile(r"[$;&|<>`(){}]")
@@ -22,7 +24,12 @@ class HelperLine:
     @property
     def is_codecommits(self) -> bool:
         """Whether it names AWS's or moorage's helper, rightly written or not."""
-        return "codecommit" in self.value or "git-credential-moorage" in self.value or self._is_moorages
+        return (
+            "codecommit" in self.value
+            or "git-credential-moorage" in self.value
+            or self._is_moorages
+            or self.is_wrapped_in_quotes
+        )
 
     @property
     def _is_moorages(self) -> bool:
@@ -79,10 +86,12 @@ class HelperLine:
         words = self.words or ()
         if not words or _SHELLS_OWN.search(words[0]):
             return None
+        if not self.value.startswith("!") and not is_absolute(self.value):
+            return f"git-credential-{words[0]}"
         return words[0].lstrip("!") or (words[1] if len(words) > 1 else None)
 
     def _profile(self) -> tuple[str | None, tuple[str, ...]]:
-        words = self.words if self.words is not None else tuple(self.value.split())
+        words = self.words or ()
         for index, word in enumerate(words):
             if word == "--profile" and index + 1 < len(words):
                 return words[index + 1], _cut_off(words[index + 2 :])

@@ -12,6 +12,7 @@ from moorage.client.doctor.facts import AwsFile, Facts, Program, Repository, Tar
 from moorage.client.git_config import ConfigUnreadable, Entry, Git
 from moorage.client.git_urls import Version
 from moorage.client.machine import Machine
+from moorage.client.setup import facts as setup_facts
 
 _NO_GIT: Version = (0,)
 _CA_VARIABLES = ("GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
@@ -52,13 +53,15 @@ def read(machine: Machine, wanted: str | None) -> Facts:
         repository=_repository(machine, entries),
         global_config=_global_config(machine, git),
         hosts_file=hosts_file,
-        python=machine.python,
+        moorage_helper=setup_facts.helper(machine),
     )
 
 
 def _entries(machine: Machine, git: Git | None) -> tuple[list[Entry], str | None]:
     if git is None:
-        return [], None
+        path = machine.which("git")
+        # A git that is there and does not even tell its version says why.
+        return [], machine.run([path, "--version"]).stderr.strip() or None if path is not None else None
     try:
         return git_config.entries(machine, git), None
     except ConfigUnreadable as error:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from moorage.client import git_config, helper_kinds, signing_hosts
 from moorage.client.doctor import helper_line, urls
-from moorage.client.doctor.facts import Helper, Target, place
+from moorage.client.doctor.facts import Helper, Target, named_in
 from moorage.client.git_config import Entry
 from moorage.client.git_urls import Version
 
@@ -83,7 +83,7 @@ def _remotes(known: Known) -> Iterator[Named]:
 def _remote(known: Known, name: str, entry: Entry) -> Named | None:
     text = urls.rewritten(entry.value, _instead_of(known))
     url = urls.parse(text)
-    return None if url is None else Named(url, name, place(entry), entry if text == entry.value else None)
+    return None if url is None else Named(url, name, named_in(entry), entry if text == entry.value else None)
 
 
 def _hosts(known: Known) -> Iterator[Named]:
@@ -96,7 +96,7 @@ def _hosts(known: Known) -> Iterator[Named]:
             continue
         if not url.is_repository:
             url = urls.parse(f"{url.origin}/{ANY_REPOSITORY}") or url
-        yield Named(url, None, place(entry), None)
+        yield Named(url, None, named_in(entry), None)
 
 
 def _concerns_us(known: Known, url: urls.Url) -> bool:

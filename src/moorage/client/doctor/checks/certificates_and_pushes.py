@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from moorage.client import git_config
 from moorage.client.doctor.asking import is_true
-from moorage.client.doctor.facts import Facts, Target, place
+from moorage.client.doctor.facts import Facts, Target, named_in, place
 from moorage.client.doctor.finding import Finding, found
 
 RENEWS_SIGNATURES = (2, 46)
@@ -52,12 +52,8 @@ def _of_git(facts: Facts, target: Target) -> list[Bundle]:
     version = facts.git.version if facts.git is not None else git_config.NEWEST
     entry = git_config.value_for(facts.entries, target.url.text, "http.sslcainfo", version)
     if entry is not None and entry.value:
-        found_here.append(Bundle(entry.value, place(entry).partition(" = ")[0] + _place_only(place(entry))))
+        found_here.append(Bundle(entry.value, named_in(entry)))
     return found_here
-
-
-def _place_only(text: str) -> str:
-    return " in " + text.rpartition(" in ")[2]
 
 
 def _of_aws(facts: Facts, target: Target) -> list[Bundle]:

@@ -22,7 +22,7 @@ _PROGRAMS = {"core.sshcommand", "core.askpass", "core.gitproxy", "core.alternate
 
 
 def git_is_there(facts: Facts) -> Iterator[Finding]:
-    if facts.git is None:
+    if facts.git is None and facts.git_problem is None:
         yield found(
             "git-missing",
             "There is no git.",

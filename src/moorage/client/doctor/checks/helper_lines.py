@@ -94,8 +94,10 @@ def moorage_knows_the_host(facts: Facts, target: Target) -> Iterator[Finding]:
 
 def aws_is_found(facts: Facts, target: Target) -> Iterator[Finding]:
     for helper in _ours(target):
-        program = facts.program(helper.line.program)
-        if program is not None and program.path is None and not helper.line.is_wrapped_in_quotes:
+        line, program = helper.line, facts.program(helper.line.program)
+        if line.is_wrapped_in_quotes or line.lacks_exclamation_mark:
+            continue  # what it would start is not what it means
+        if program is not None and program.path is None:
             yield found(
                 "aws-not-found",
                 f"The program {program.name} is not found by the shell that git runs helpers with.",

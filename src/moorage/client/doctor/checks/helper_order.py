@@ -94,6 +94,8 @@ def git_credentials_are_not_hidden(facts: Facts, target: Target) -> Iterator[Fin
 
 
 def there_is_a_helper(facts: Facts, target: Target) -> Iterator[Finding]:
+    if facts.git is None or facts.git_problem is not None:
+        return
     if target.signer is not None or any(section_is_obeyed(facts, target)):
         return
     given = [facts.answer(target, helper) for helper in target.helpers]
