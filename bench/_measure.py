@@ -67,12 +67,12 @@ class Account:
         return int(text) / 1e9
 
     def peak_megabytes(self) -> float:
-        """Return the most memory that the server's own processes had resident, files mapped included."""
-        peaks = []
-        for root in self.roots:
-            lines = Path(f"/proc/{root}/status").read_text().splitlines()
+        """Return the most memory that one of the server's processes had resident, files mapped included."""
+        peaks = [0.0]
+        for process in _descendants(self.roots, {}):
+            lines = Path(f"/proc/{process}/status").read_text().splitlines()
             peaks += [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")]
-        return sum(peaks)
+        return max(peaks)
 
     def close(self) -> None:
         """Remove the group. What has not ended in it by now keeps it, empty, until the machine ends."""
@@ -90,8 +90,13 @@ class Account:
 
 def _of_processes(roots: Iterable[int]) -> float:
     """Return the CPU seconds, user and system, of these processes, their descendants and the reaped ones."""
-    children: dict[int, list[int]] = {}
     spent: dict[int, int] = {}
+    return sum(spent.get(process, 0) for process in _descendants(roots, spent)) / _TICKS
+
+
+def _descendants(roots: Iterable[int], spent: dict[int, int]) -> list[int]:
+    """Return these processes and their descendants; note of each process what it spent, in ticks."""
+    children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -101,12 +106,12 @@ def _of_processes(roots: Iterable[int]) -> float:
             continue
         children.setdefault(int(fields[1]), []).append(int(entry.name))
         spent[int(entry.name)] = sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime
-    total, waiting = 0, list(roots)
+    found, waiting = [], list(roots)
     while waiting:
         process = waiting.pop()
-        total += spent.get(process, 0)
+        found.append(process)
         waiting += children.get(process, [])
-    return total / _TICKS
+    return found
 
 
 @dataclass
