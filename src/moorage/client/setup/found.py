@@ -20,11 +20,15 @@ CA_VARIABLES = ("GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_F
 
 
 class Found(NamedTuple):
-    """`ca` is the CA file that git must be told of, None if it needs none or has it; `notes` for a person."""
+    """`ca` is the CA file that git must be told of, None if it needs none or has it; `notes` for a person.
+
+    `trusted` is the file that vouched for the server, None where the system's did.
+    """
 
     target: Target
     ca: Path | None
     notes: tuple[str, ...] = ()
+    trusted: Path | None = None
 
 
 def find(machine: Machine, facts: Facts, told: Asked | None, choices: Choices) -> Found:
@@ -40,7 +44,7 @@ def find(machine: Machine, facts: Facts, told: Asked | None, choices: Choices) -
     if told is None or told.is_aws:
         return Found(targets.of_aws(told, at_hand, facts.git.version), ca)
     try:
-        discovered, its_ca = _discover(machine, facts, told, ca)
+        discovered, trusted, is_new = _discover(machine, facts, told, ca)
     except NotDiscovered as error:
         if signing_hosts.allowed(told.host, told.base.partition(":")[0], facts.hosts_text or "") is None:
             raise
@@ -48,7 +52,8 @@ def find(machine: Machine, facts: Facts, told: Asked | None, choices: Choices) -
         return Found(targets.of_known_host(told), ca, (note,))
     if region is None and told.region is None and at_hand in discovered.regions:
         region = at_hand
-    return Found(targets.of_server(told, discovered, region, facts.git.version), its_ca)
+    target = targets.of_server(told, discovered, region, facts.git.version)
+    return Found(target, trusted if is_new else None, trusted=trusted)
 
 
 def remote(facts: Facts, name: str | None) -> str | None:
@@ -80,7 +85,9 @@ def _with_region(told: Asked, region: str | None) -> Asked:
     return named._replace(profile=told.profile)
 
 
-def _discover(machine: Machine, facts: Facts, told: Asked, ca: Path | None) -> tuple[Discovered, Path | None]:
+def _discover(
+    machine: Machine, facts: Facts, told: Asked, ca: Path | None
+) -> tuple[Discovered, Path | None, bool]:
     """Ask the server, believing each CA that somebody named until one vouches for it."""
     refused: NotDiscovered | None = None
     for file, is_new in _cas(machine, facts, told, ca):
@@ -93,7 +100,7 @@ def _discover(machine: Machine, facts: Facts, told: Asked, ca: Path | None) -> t
             if "certificate" not in str(error):
                 break
             continue
-        return discovered, file if is_new else None
+        return discovered, file, is_new
     said = str(refused)
     if "is not trusted" in said:
         said = said.partition(": ")[0] + ": give the file of the server's CA by --ca FILE"

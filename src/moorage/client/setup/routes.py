@@ -15,7 +15,7 @@ from moorage.client.setup.found import Found
 from moorage.client.setup.options import Options
 from moorage.client.setup.plan import Choices, Plan, plan
 from moorage.client.setup.routing import RouteRefused, Section
-from moorage.client.setup.target import Target, of_aws
+from moorage.client.setup.target import of_aws
 
 
 def changes(
@@ -49,7 +49,7 @@ def _routed(
         if not options.route_to:
             needed = "the server's IP address" if way == "resolve" else "the proxy, http://HOST:PORT"
             raise RouteRefused(f"--route {way} needs --route-to: {needed}")
-        ca = _aws_names_ca(machine, target, choices)
+        ca = _aws_names_ca(machine, found)
         extra.append(ca)
         made = _with_aws_sections(facts, made, regions, choices)
         if way == "resolve":
@@ -84,17 +84,17 @@ def _with_aws_sections(facts: Facts, made: Plan, regions: list[str], choices: Ch
     return Plan([*others, Change(facts.file, facts.text, so_far.text, why)], made.notes)
 
 
-def _aws_names_ca(machine: Machine, target: Target, choices: Choices) -> Change:
-    told = target.discovered
+def _aws_names_ca(machine: Machine, found: Found) -> Change:
+    told, base = found.target.discovered, found.target.base
     assert told is not None
-    assert target.base is not None
+    assert base is not None
     if told.aws_names_ca is None:
         raise RouteRefused(
             "the server has no certificate for AWS's names: start it with --aws-names, or use --route rewrite"
         )
-    ca = None if choices.ca is None else str(choices.ca)
-    text = discovery.certificates(target.base, told.aws_names_ca, machine.environment, ca)
-    host = urlsplit(target.base).netloc.replace(":", "-").replace("[", "").replace("]", "")
+    trusted = None if found.trusted is None else str(found.trusted)
+    text = discovery.certificates(base, told.aws_names_ca, machine.environment, trusted)
+    host = urlsplit(base).netloc.replace(":", "-").replace("[", "").replace("]", "")
     path = machine.config_folder / f"aws-names-{host}.pem"
     return Change(path, machine.read(path), text, "the CA of the server's certificate for AWS's names")
 
@@ -108,7 +108,7 @@ def _aws_config(facts: Facts, found: Found, choices: Choices) -> list[Change]:
         name,
         region=found.target.region,
         endpoint_url=told.endpoints["codecommit"],
-        ca_bundle=None if choices.ca is None else str(choices.ca),
+        ca_bundle=None if found.trusted is None else str(found.trusted),
     )
     return [aws_profile.change(Path(facts.aws_config), facts.aws_config_text, profile)]
 
