@@ -5,6 +5,7 @@
     python3 dev.py test [--fast] [pytest arguments]
     python3 dev.py check                    lint, format, types, layers, spelling
     python3 dev.py bench [name]             the benchmarks, all or one
+    python3 dev.py pyz [file]               the client in one file, dist/moorage.pyz
     python3 dev.py lock                     choose and pin the requirements again
 
 Only the standard library. The first call makes `.venv` from the hash-locked requirements; later
@@ -14,15 +15,19 @@ calls compare a stamp and start at once.
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import fcntl
 import hashlib
+import importlib.util
 import json
+import marshal
 import os
 import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -79,11 +84,13 @@ def main(argv: Sequence[str]) -> int:
         ("test", "run the suites; --fast: the unit suites only; further arguments go to pytest"),
         ("check", "lint, format, types, layers, spelling"),
         ("bench", "run the benchmarks, or the one named"),
+        ("pyz", "write the client's commands to one file that needs Python alone"),
         ("lock", "choose and pin the requirements again"),
     ):
         commands.add_parser(name, help=summary, add_help=False)
     arguments, rest = parser.parse_known_args(argv)
-    return {"run": run, "test": test, "check": check, "bench": bench, "lock": lock}[arguments.command](rest)
+    known = {"run": run, "test": test, "check": check, "bench": bench, "pyz": pyz, "lock": lock}
+    return known[arguments.command](rest)
 
 
 def run(arguments: list[str]) -> int:
@@ -140,6 +147,65 @@ def bench(arguments: list[str]) -> int:
     options = [argument for argument in arguments if argument.startswith("-")]
     # No early end: each benchmark tells, even when one before it missed its budget.
     return max([call([str(PYTHON), str(scripts[name]), *options]) for name in names], default=0)
+
+
+def pyz(arguments: list[str]) -> int:
+    """Write the commands that need only the client, with all that they import, to one file."""
+    target = Path(arguments[0]) if arguments else ROOT / "dist" / "moorage.pyz"
+    source = ROOT / "src"
+    modules = [source / "moorage" / "__init__.py"]
+    for part in ("client", "core"):
+        modules += sorted((source / "moorage" / part).rglob("*.py"))
+    modules += modules_of_the_client(source / "moorage" / "cli")
+    contents = {path.relative_to(source).as_posix(): path.read_bytes() for path in modules}
+    contents["__main__.py"] = b"import sys\n\nfrom moorage.cli.main import main\n\nsys.exit(main())\n"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as file:
+        file.write(b"#!/usr/bin/env python3\n")
+        with zipfile.ZipFile(file, "w") as archive:  # stored: unpacking would take longer than reading
+            for name, content in contents.items():
+                for kept, data in ((f"{name}c", compiled(name, content)), (name, content)):
+                    archive.writestr(zipfile.ZipInfo(kept, (2020, 2, 2, 0, 0, 0)), data)  # the same each time
+    target.chmod(0o755)
+    say(f"wrote {target}")
+    return 0
+
+
+def compiled(name: str, content: bytes) -> bytes:
+    """Return a module as this version of Python keeps it compiled; every other one reads the source."""
+    flags = (1).to_bytes(4, "little")  # PEP 552: named by a hash, which nobody need compare
+    code = marshal.dumps(compile(content, name, "exec", dont_inherit=True))
+    return importlib.util.MAGIC_NUMBER + flags + importlib.util.source_hash(content) + code
+
+
+def modules_of_the_client(folder: Path) -> list[Path]:
+    """Return the modules of commands that import nothing but client and core, directly or not."""
+    imports = {path.stem: imported_by(path) for path in sorted(folder.glob("*.py"))}
+    left = set(imports)
+    while True:
+        may = {f"moorage.cli.{name}" for name in left} | {"moorage", "moorage.cli"}
+        out = {
+            name
+            for name in left
+            if not all(
+                module in may or module.startswith(("moorage.client", "moorage.core"))
+                for module in imports[name]
+            )
+        }
+        if not out:
+            return [folder / f"{name}.py" for name in sorted(left)]
+        left -= out
+
+
+def imported_by(path: Path) -> set[str]:
+    """Return what a module of ours imports of moorage, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("moorage"):
+            whole = node.module in {"moorage", "moorage.cli"}
+            names = [f"{node.module}.{alias.name}" for alias in node.names] if whole else [str(node.module)]
+            found.update(name for name in names if name != "moorage.__version__")
+    return found
 
 
 def lock(arguments: list[str]) -> int:
