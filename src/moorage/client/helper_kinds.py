@@ -63,9 +63,9 @@ def command_line(value: str, operation: str) -> str:
     return f"git credential-{value} {operation}"
 
 
-def argv(value: str, operation: str, *, shell: str = "sh") -> list[str]:
-    """Return the words that start a helper as git does; `shell` is git's own one (see `shell_of`)."""
-    return [shell, "-c", command_line(value, operation)]
+def argv(value: str, operation: str, git_shell: str = "sh") -> list[str]:
+    """Return the words that start a helper as git does; `git_shell` is git's own one (see `shell_of`)."""
+    return [git_shell, "-c", command_line(value, operation)]
 
 
 def shell_of(system: System, exec_path: str) -> str:

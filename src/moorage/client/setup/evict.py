@@ -151,7 +151,7 @@ class _Helper(NamedTuple):
         told = "".join(f"{key}={value}\n" for key, value in fields.items()) + "\n"
         environment = {**self.machine.environment, **_ALONE}
         ran = self.machine.run(
-            helper_kinds.argv(self.value, operation, shell=shell),
+            helper_kinds.argv(self.value, operation, shell),
             told,
             timeout_s=PATIENCE_S,
             # In no repository, neither the user's folder nor $GIT_DIR: its configuration is not to be obeyed.
