@@ -54,7 +54,7 @@ _LEGACY_GLOBAL = frozenset({
 
 class Endpoint(NamedTuple):
     url: str  # without a slash at its end
-    region: str  # the one that signs
+    region: str | None  # the one that signs; None where the address is one's own and no region is set
 
 
 def setting(asked: Asked, variable: str, name: str) -> str | None:
@@ -66,7 +66,7 @@ def is_on(asked: Asked, variable: str, name: str) -> bool:
     return (setting(asked, variable, name) or "").lower() == "true"
 
 
-def region(asked: Asked) -> str | None:
+def region_of(asked: Asked) -> str | None:
     """Return the region in use. The AWS CLI v2's order: v1 knows only AWS_DEFAULT_REGION."""
     found = asked.environment.get("AWS_REGION") or setting(asked, "AWS_DEFAULT_REGION", "region")
     return None if found is None else checked_region(found)
@@ -93,7 +93,7 @@ def endpoint(asked: Asked, service: str, in_region: str | None) -> Endpoint:
     given = _configured(asked, service)
     if given is not None:
         _check_url(given)
-        return Endpoint(given.rstrip("/"), _signing_region(in_region))
+        return Endpoint(given.rstrip("/"), in_region and _signing_region(in_region))
     host, signs = _host(asked, service, in_region)
     return Endpoint(f"https://{host}", signs)
 

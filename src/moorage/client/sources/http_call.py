@@ -60,8 +60,8 @@ class Call(NamedTuple):
             connection.connect()
             watch.start()
             connection.request(self.method, target, self.body, {"User-Agent": USER_AGENT, **self.headers})
-            response = connection.getresponse()
-            body = response.read(MAX_ANSWER_BYTES + 1)
+            with connection.getresponse() as response:
+                body = response.read(MAX_ANSWER_BYTES + 1)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise CallFailed(self._why(parts, error, watch)) from None
         finally:

@@ -9,7 +9,7 @@ Source: botocore's SSOProvider and SSOTokenProvider; the `sso` and `sso-oidc` se
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 from urllib.parse import urlsplit
 
 from moorage.client import aws_files
@@ -176,7 +176,7 @@ def _role_credentials(asked: Asked, sign_in: SignIn, token: str) -> dict[str, An
     return {"ProviderType": "sso", "Credentials": made}
 
 
-def _is_time(value: Any) -> bool:
+def _is_time(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and 0 <= value < MAX_TIME
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET  # an answer with a document type is refused before, see `_parsed`
 
 from moorage.client.sources import Credentials, NoCredentials
-from moorage.client.sources.endpoints import ask, endpoint, region
+from moorage.client.sources.endpoints import ask, endpoint, region_of
 from moorage.client.sources.http_call import CallFailed
 from moorage.client.sources.told import one_line
 from moorage.core import sigv4
@@ -40,13 +40,16 @@ def assumed(
     """
     form = {"Action": action, "Version": VERSION, **parameters}
     body = "&".join(f"{name}={sigv4.uri_encode(str(value))}" for name, value in form.items()).encode()
-    place = endpoint(asked, "sts", region(asked))
+    place = endpoint(asked, "sts", region_of(asked))
     headers = {
         "Host": urlsplit(place.url).netloc,
         "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
     }
     if signer is not None:
-        headers |= _signature(place, body, headers, signer, asked.now)
+        if place.region is None:
+            remedy = f"set AWS_REGION, or region in profile {asked.session_profile}"
+            raise NoCredentials(f"{why}: no region is set, and {one_line(place.url, 100)} has none: {remedy}")
+        headers |= _signature(place, place.region, body, headers, signer=signer, now=asked.now)
     try:
         answer = ask(asked, place.url + "/", method="POST", headers=headers, body=body)
     except CallFailed as error:
@@ -66,7 +69,7 @@ def assumed(
 
 
 def _signature(
-    place: Endpoint, body: bytes, headers: Mapping[str, str], signer: Credentials, now: float
+    place: Endpoint, region: str, body: bytes, headers: Mapping[str, str], *, signer: Credentials, now: float
 ) -> dict[str, str]:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     added = {"X-Amz-Date": stamp}
@@ -82,8 +85,8 @@ def _signature(
         signed_headers=names,
         payload_sha256=sigv4.sha256_hex(body),
     )
-    scope = sigv4.credential_scope(stamp[:8], place.region, "sts")
-    key = sigv4.signing_key(signer.secret_key, stamp[:8], place.region, "sts")
+    scope = sigv4.credential_scope(stamp[:8], region, "sts")
+    key = sigv4.signing_key(signer.secret_key, stamp[:8], region, "sts")
     signature = sigv4.sign(key, sigv4.string_to_sign(stamp, scope, canonical))
     added["Authorization"] = (
         f"{sigv4.ALGORITHM} Credential={signer.access_key}/{scope}, "
