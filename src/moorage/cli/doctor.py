@@ -7,8 +7,14 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from moorage.client.doctor.facts import Facts
     from moorage.client.doctor.finding import Finding
     from moorage.client.machine import Machine
+    from moorage.client.server_probe import Probe
+
+    Ask = Callable[[Machine, Facts], Mapping[str, Probe]]
 
 BAD_INPUT = 2
 
@@ -23,28 +29,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fix", action="store_true", help="repair what is safe to; shows it and asks first")
     parser.add_argument("--yes", action="store_true", help="do not ask before repairing")
+    parser.add_argument("--offline", action="store_true", help="look at this machine only, ask no server")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print every finding. Exit status 0 with no error and no warning, 1 otherwise, 2 for a bad question."""
+    from moorage.client.doctor import probing
     from moorage.client.machine import ThisMachine
 
-    return examine(ThisMachine(), arguments)
+    return examine(ThisMachine(), arguments, None if arguments.offline else probing.probes)
 
 
-def examine(machine: Machine, arguments: argparse.Namespace) -> int:
-    """Do what the arguments say on a machine."""
-    from moorage.client.doctor import reading, report
+def examine(machine: Machine, arguments: argparse.Namespace, ask: Ask | None = None) -> int:
+    """Do what the arguments say on a machine; `ask` asks the servers."""
+    from moorage.client.doctor import report
     from moorage.client.doctor.finding import printable
     from moorage.client.doctor.targets import NotFound
 
     try:
-        facts = reading.read(machine, arguments.target)
+        facts = _facts(machine, arguments.target, ask)
         findings = report.diagnose(facts)
         if arguments.fix and any(finding.fix for finding in findings):
             _repair(machine, findings, arguments)
-            facts = reading.read(machine, arguments.target)
+            facts = _facts(machine, arguments.target, ask)
             findings = report.diagnose(facts)
     except NotFound as error:
         sys.stderr.write(f"moorage doctor: {printable(str(error))}\n")
@@ -53,33 +61,38 @@ def examine(machine: Machine, arguments: argparse.Namespace) -> int:
     return 0 if report.is_healthy(findings) else 1
 
 
+def _facts(machine: Machine, wanted: str | None, ask: Ask | None) -> Facts:
+    from dataclasses import replace
+
+    from moorage.client.doctor import reading
+
+    facts = reading.read(machine, wanted)
+    return facts if ask is None else replace(facts, probes=ask(machine, facts))
+
+
 def _repair(machine: Machine, findings: list[Finding], arguments: argparse.Namespace) -> None:
-    """Show what would be written and run, ask, and do it."""
+    """Show what would be written and run, ask, and do it. All of it goes to standard error."""
     from moorage.client import changes
     from moorage.client.doctor import fixes
     from moorage.client.doctor.finding import printable, typed
 
     made, problems = fixes.changes(machine, findings)
+    commands, modes = fixes.commands(findings), fixes.modes(findings)
     for change in made:
         sys.stderr.write(f"{printable(change.why)}\n{changes.diff(change)}")
-    commands = fixes.commands(findings)
+    for mode in modes:
+        sys.stderr.write(f"{printable(mode.why)}\n    {typed('chmod', f'{mode.mode:o}', str(mode.path))}\n")
     for command in commands:
         sys.stderr.write(f"{printable(command.why)}\n    {printable(typed(*command.argv))}\n")
+    if (made or modes or commands) and (arguments.yes or _agreed()):
+        problems += fixes.carry_out(machine, commands, modes)
+        try:
+            if changes.apply(machine, made, "doctor") is not None:
+                sys.stderr.write("moorage setup --undo takes the files back.\n")
+        except changes.ChangeRefused as error:
+            problems.append(str(error))
     for problem in problems:
         sys.stderr.write(f"moorage doctor: not repaired: {printable(problem)}\n")
-    if not (made or commands) or not (arguments.yes or _agreed()):
-        return
-    for command in commands:
-        ran = machine.run(command.argv, command.stdin)
-        if ran.status != 0:
-            sys.stderr.write(
-                f"moorage doctor: not repaired: {printable(ran.stderr.strip() or command.why)}\n"
-            )
-    try:
-        if changes.apply(machine, made, "doctor") is not None:
-            sys.stderr.write("moorage setup --undo takes the files back.\n")
-    except changes.ChangeRefused as error:
-        sys.stderr.write(f"moorage doctor: not repaired: {printable(str(error))}\n")
 
 
 def _agreed() -> bool:

@@ -58,6 +58,7 @@ class Probe(NamedTuple):
     empty: Answer | None = None
     credential: Credential | None = None
     signed: Answer | None = None
+    push: Answer | None = None  # to the first request of a push, where the one of a fetch is answered
 
     def step(self, name: StepName) -> Step | None:
         return next((each for each in self.steps if each.name == name), None)
@@ -72,21 +73,24 @@ def probe(
     route: Route,
     credential: Callable[[], Credential | None] | None = None,
     *,
-    service: str = FETCH,
+    pushes: bool = False,
     now: Callable[[], float] = time.time,
 ) -> Probe:
     """Walk the steps to a repository.
 
     `credential` asks git's helpers; it is called only when the server has asked for credentials as
-    CodeCommit does. None, or an answer of None, leaves the last two steps out.
+    CodeCommit does. None, or an answer of None, leaves the last two steps out. `pushes`: ask whether a push
+    is allowed too; that is no step, since many people may only read.
     """
-    walk = _Walk(route, service, now)
+    walk = _Walk(route, now)
     with contextlib.suppress(_Ended):
         walk.reach()
         walk.ask_barely()
         walk.ask_with_empty_password()
         if credential is not None:
             walk.ask_signed(credential())
+        if pushes:
+            walk.ask_for_push()
     return walk.told._replace(steps=tuple(walk.steps))
 
 
@@ -95,8 +99,8 @@ class _Ended(Exception):
 
 
 class _Walk:
-    def __init__(self, route: Route, service: str, now: Callable[[], float]) -> None:
-        self.route, self.service, self.now = route, service, now
+    def __init__(self, route: Route, now: Callable[[], float]) -> None:
+        self.route, self.now = route, now
         self.told = Probe(route, ())
         self.steps: list[Step] = []
         self.addresses: list[str] = []
@@ -151,12 +155,21 @@ class _Walk:
         self._passed(
             "helper", f"an answer for {credential.username.partition('%')[0]} in {credential.seconds:.1f} s"
         )
-        answer = self._asked("signed", _basic(credential.username, credential.password))
+        headers = _basic(credential.username, credential.password)
+        answer = self._asked("signed", headers)
         self.told = self.told._replace(signed=answer)
         if answer.status == 200:
-            self._passed("signed", "200: the repository can be read" if self.service == FETCH else "200")
+            self._passed("signed", "200: the repository can be read")
         else:
             self._end("signed", f"status {answer.status}", answer.reason)
+
+    def ask_for_push(self) -> None:
+        """Ask what a push asks first; nothing comes of it."""
+        given = self.told.credential
+        if given is None or self.told.signed is None:
+            return
+        headers = _basic(given.username, given.password)
+        self.told = self.told._replace(push=self._asked("signed", headers, PUSH))
 
     def _resolve(self) -> None:
         if self.route.proxy:
@@ -197,13 +210,13 @@ class _Walk:
                 self._passed("proxy", f"through {self.route.proxy} ({self.route.proxy_named_by})")
             yield connection
 
-    def _asked(self, name: StepName, headers: dict[str, str]) -> Answer:
+    def _asked(self, name: StepName, headers: dict[str, str], service: str = FETCH) -> Answer:
         try:
             with self._plain() as plain:
                 if self.route.scheme != "https":
-                    return probe_connection.asked(plain, self.route, headers, self.service)
+                    return probe_connection.asked(plain, self.route, headers, service)
                 with probe_connection.secured(plain, self.route) as connection:
-                    return probe_connection.asked(connection, self.route, headers, self.service)
+                    return probe_connection.asked(connection, self.route, headers, service)
         except Failed as error:
             self._end(name, "no answer", str(error))
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
 
-CATALOGUE: Mapping[str, Severity] = {
+OF_THIS_MACHINE: Mapping[str, Severity] = {
     # git and its helpers
     "git-missing": "error",
     "git-too-old": "error",
@@ -76,3 +76,25 @@ CATALOGUE: Mapping[str, Severity] = {
     "push-outlives-signature": "note",
     "big-push": "note",
 }
+
+OF_THE_SERVER: Mapping[str, Severity] = {
+    # the way to it
+    "host-not-found": "error",
+    "no-connection": "error",
+    "certificate-refused": "error",
+    "certificate-unchecked": "warning",
+    "clock-skew": "error",
+    "no-password-asked": "error",
+    "empty-password-refused": "error",
+    # what the server says
+    "signature-refused": "error",
+    "access-denied": "error",
+    "key-denied": "error",
+    "refused-without-reason": "error",
+    "repository-unknown": "error",
+    "server-busy": "warning",
+    "server-failed": "error",
+    "push-denied": "note",
+}
+
+CATALOGUE: Mapping[str, Severity] = {**OF_THIS_MACHINE, **OF_THE_SERVER}

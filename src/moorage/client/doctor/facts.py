@@ -16,6 +16,7 @@ from moorage.client.doctor.helper_line import HelperLine
 from moorage.client.doctor.urls import Url
 from moorage.client.git_config import Entry, Git
 from moorage.client.machine import System
+from moorage.client.server_probe import Probe
 
 SIGNATURE = re.compile(r"\d{8}T\d{6}Z[0-9a-f]{64}")
 GIT_CREDENTIAL = re.compile(r"[\w+=,.@-]+-at-\d{12}(?:-\d+)?")
@@ -167,6 +168,9 @@ class Facts:
     global_config: Path
     hosts_file: Path
     moorage_helper: str  # the line that runs moorage's helper here
+    probes: Mapping[str, Probe] = field(
+        default_factory=dict
+    )  # by the target's URL; none: no server was asked
 
     def over_https(self) -> Iterator[Target]:
         return (target for target in self.targets if target.uses_https)

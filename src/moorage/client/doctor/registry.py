@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from moorage.client.doctor import server_checks
 from moorage.client.doctor.checks import (
     aws_files_and_programs,
     certificates_and_pushes,
@@ -46,6 +47,11 @@ OVER_HTTPS: tuple[TargetCheck, ...] = (
     certificates_and_pushes.certificate_files_are_there,
     certificates_and_pushes.schannel_sees_the_certificates,
     certificates_and_pushes.pushes_outlive_no_signature,
+    server_checks.certificates_are_checked,
+    server_checks.the_way_is_open,
+    server_checks.the_clock_is_right,
+    server_checks.empty_passwords_are_asked_for,
+    server_checks.pushes_are_allowed,
 )
 # What is looked at of every URL, codecommit:// too.
 OF_EACH: tuple[TargetCheck, ...] = (
