@@ -172,7 +172,7 @@ def _asks_no_password(target: Target, probe: Probe) -> Told:
         "no-password-asked",
         f"{probe.route.netloc} does not ask for a password ({status}).",
         "Git asks its helpers only after 401 with Basic, so that no signature is ever sent.",
-        "Check that the URL is that of a repository of CodeCommit or moorage, and that no portal is in between.",
+        "Check that the URL is that of a repository of CodeCommit or moorage, with no portal in between.",
     )
 
 
