@@ -50,6 +50,8 @@ ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 @given(st.lists(LINES, max_size=12), ENDS)
 @example(["[a]", "x =", "  y = 1", "", "  z = 2", "# c", "  w = 3"], "\n")
 @example(["[a]", "x = 1", " [b]", "y = 1"], "\n")
+@example(["[a]", "  x = 1", "  y = 2", "    z = 3", "  w = 4"], "\n")
+@example(["[a]", "  x = 1", "  more"], "\n")
 @example(["[DEFAULT]", "x = 1", "[a]", "y = 2", "[DEFAULT]", "z = 3"], "\n")
 def test_a_text_is_read_or_refused_as_configparser_does(lines: list[str], end: str) -> None:
     text = end.join(lines)

@@ -99,6 +99,8 @@ LOOKALIKES = (
     "git-codecommit.s3.amazonaws.com",
     "git-codecommit.s3-us-west-2.amazonaws.com",
     "git-codecommit.s3.us-west-2.amazonaws.com",
+    "git-codecommit.s3-website-1.amazonaws.com",
+    "git-codecommit.xx-west-2.amazonaws.com",
     "git-codecommit.us-west-2.elb.amazonaws.com",
     "git-codecommit.us-west-2.vpce.amazonaws.com",
     "git-codecommit..amazonaws.com",
