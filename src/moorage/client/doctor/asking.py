@@ -60,7 +60,7 @@ def _asked(
     asked = question(target)
     started = time.monotonic()
     ran = machine.run(
-        helper_kinds.argv(value, "get", shell=shell),
+        _line(shell, value, "get"),
         asked,
         timeout_s=PATIENCE_S,
         environment=environment,
@@ -77,5 +77,9 @@ def _asked(
         ran.stderr.strip(),
         ran.status,
         time.monotonic() - started,
-        (tuple(helper_kinds.argv(value, "erase", shell=shell)), forget + "\n"),
+        (_line(shell, value, "erase"), forget + "\n"),
     )
+
+
+def _line(shell: str, value: str, operation: str) -> tuple[str, ...]:
+    return (shell, "-c", helper_kinds.command_line(value, operation))

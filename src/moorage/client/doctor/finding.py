@@ -35,6 +35,18 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Mode:
+    """Permission bits that a file gets."""
+
+    path: Path
+    mode: int
+    why: str
+
+
+Fix = Edit | Command | Mode
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong, or worth knowing.
 
@@ -48,7 +60,7 @@ class Finding:
     evidence: str
     consequence: str
     remedy: str
-    fix: tuple[Edit | Command, ...] = ()
+    fix: tuple[Fix, ...] = ()
 
 
 def found(
@@ -58,7 +70,7 @@ def found(
     evidence: str,
     consequence: str,
     remedy: str,
-    fix: tuple[Edit | Command, ...] = (),
+    fix: tuple[Fix, ...] = (),
 ) -> Finding:
     """Return a finding of the catalogue, fit to print: no control characters, no secrets.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from moorage.client import git_config
 from moorage.client.changes import Change, ChangeRefused
 from moorage.client.doctor.facts import Facts, Helper, Target
-from moorage.client.doctor.finding import Command, Edit, Finding
+from moorage.client.doctor.finding import Command, Edit, Finding, Mode
 from moorage.client.git_config import EMPTY_HELPER_RESETS, ConfigSyntaxError, Entry
 from moorage.client.machine import Machine
 
@@ -68,14 +68,13 @@ def moorage_line(facts: Facts, profile: str | None) -> str:
 
 
 def _aws_works(facts: Facts, signer: Helper) -> bool:
-    program = facts.program(signer.line.program or "aws") or facts.program("aws")
+    program = facts.program(signer.line.program_meant)
     return program is not None and program.path is not None and program.interpreter_is_there
 
 
 def _rewritten(signer: Helper) -> str:
     line = signer.line
-    program = line.program if line.words is not None and not line.is_wrapped_in_quotes else None
-    words = [program or "aws"]
+    words = [line.program_meant]
     if line.profile_meant is not None:
         words += ["--profile", line.profile_meant]
     if (region := _REGION.search(line.value)) is not None:
@@ -86,8 +85,34 @@ def _rewritten(signer: Helper) -> str:
     return "!" + " ".join(shlex.quote(word) for word in words) + " $@"
 
 
-def remote_url(facts: Facts, target: Target, new: str) -> tuple[Edit, ...]:
-    """Return the edit that gives a remote another URL; nothing where it has several, or insteadOf made it."""
+def moorage_instead(facts: Facts) -> tuple[Edit, ...]:
+    """Return the edits that let moorage's helper sign wherever AWS's does now."""
+    return tuple(
+        edit
+        for target in facts.over_https()
+        if (signer := target.signer) is not None and signer.kind == "aws" and target.moorage_signs
+        for edit in own_section(
+            facts,
+            target,
+            f"moorage's helper for {target.url.host}",
+            line=moorage_line(facts, signer.line.profile_meant),
+        )
+    )
+
+
+def setting(facts: Facts, target: Target, section: str, key: str, value: str) -> tuple[Edit, ...]:
+    """Return the edit that sets one key in the user's configuration, for a host that the user trusts."""
+    if not target.is_trusted:
+        return ()
+
+    def make(text: str) -> str:
+        return git_config.with_section(text, section, [(key, value)])
+
+    return (Edit(facts.global_config, make, f"{key} for {target.url.host}"),)
+
+
+def remote_url(facts: Facts, target: Target) -> tuple[Edit, ...]:
+    """Return the edit that corrects a remote's URL; nothing where it has several, or insteadOf made it."""
     entry = target.entry
     if entry is None or entry.file is None or target.remote is None:
         return ()
@@ -97,7 +122,7 @@ def remote_url(facts: Facts, target: Target, new: str) -> tuple[Edit, ...]:
     return (
         Edit(
             entry.file,
-            lambda text: git_config.with_section(text, section, [("url", new)]),
+            lambda text: git_config.with_section(text, section, [("url", target.url.corrected)]),
             f"the URL of the remote {target.remote}",
         ),
     )
@@ -131,6 +156,26 @@ def changes(machine: Machine, findings: Iterable[Finding]) -> tuple[list[Change]
     return made_all, problems
 
 
+def modes(findings: Iterable[Finding]) -> list[Mode]:
+    """Return the permission bits to set for all findings, each once."""
+    return list(dict.fromkeys(fix for each in findings for fix in each.fix if isinstance(fix, Mode)))
+
+
 def commands(findings: Iterable[Finding]) -> list[Command]:
     """Return the programs to run for all findings, each once."""
     return list(dict.fromkeys(fix for each in findings for fix in each.fix if isinstance(fix, Command)))
+
+
+def carry_out(machine: Machine, commands: Iterable[Command], modes: Iterable[Mode]) -> list[str]:
+    """Run the programs and set the modes; return what went wrong."""
+    problems = []
+    for command in commands:
+        ran = machine.run(command.argv, command.stdin, folder=machine.home)
+        if ran.status != 0:
+            problems.append(f"{command.why}: {ran.stderr.strip() or f'status {ran.status}'}")
+    for mode in modes:
+        try:
+            mode.path.chmod(mode.mode)
+        except OSError as error:
+            problems.append(f"{mode.why}: {error.strerror}")
+    return problems

@@ -90,6 +90,13 @@ class HelperLine:
             return f"git-credential-{words[0]}"
         return words[0].lstrip("!") or (words[1] if len(words) > 1 else None)
 
+    @property
+    def program_meant(self) -> str:
+        """The program it should start, of AWS's helper: the one it names, else `aws`."""
+        if self.lacks_exclamation_mark:
+            return (self.words or ("aws",))[0]
+        return "aws" if self.is_wrapped_in_quotes or self.program is None else self.program
+
     def _profile(self) -> tuple[str | None, tuple[str, ...]]:
         words = self.words or ()
         for index, word in enumerate(words):

@@ -80,7 +80,7 @@ def _aws_file(machine: Machine, path: str) -> AwsFile:
 
 def _programs(machine: Machine, git: Git | None, looked_at: tuple[Target, ...]) -> dict[str, Program]:
     lines = (helper.line for target in looked_at for helper in target.helpers if helper.is_codecommits)
-    words = [line.program for line in lines if line.program is not None and not line.is_wrapped_in_quotes]
+    words = [word for line in lines for word in (line.program, line.program_meant) if word is not None]
     found = programs.found(machine, git, words)
     for word, program in found.items():
         if word in {"aws", *words} and _is_aws(word):

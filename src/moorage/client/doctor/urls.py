@@ -30,6 +30,18 @@ class Url:
         return f"{self.scheme}://{self.host}" + (f":{self.port}" if self.port is not None else "")
 
     @property
+    def has_needless_user(self) -> bool:
+        """Whether it names a user, and not one of Git credentials (NAME-at-ACCOUNT)."""
+        return self.user is not None and "-at-" not in self.user
+
+    @property
+    def corrected(self) -> str:
+        """The URL as it is best written: no needless user, the host in lower case, no slash at its end."""
+        user = f"{self.user}@" if self.user is not None and not self.has_needless_user else ""
+        origin = self.origin.replace(self.host, self.host.lower(), 1)
+        return f"{origin.replace('://', f'://{user}', 1)}/{self.path.rstrip('/')}"
+
+    @property
     def is_repository(self) -> bool:
         return _REPOSITORY.fullmatch(self.path) is not None
 

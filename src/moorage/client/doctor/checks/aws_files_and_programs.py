@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from moorage.client import aws_files
+from moorage.client.doctor import fixes
 from moorage.client.doctor.facts import AwsFile, Facts, Program
-from moorage.client.doctor.finding import Command, Edit, Finding, found, typed
+from moorage.client.doctor.finding import Edit, Finding, Mode, found, typed
 
 OLDEST_CLI = (1, 7, 38)  # the guide's minimum
 # Which versions brought these settings: the CLI's from its release notes, botocore's of the same weeks.
@@ -23,6 +24,9 @@ _AUTO_PROMPT = re.compile(r"^(\s*cli_auto_prompt\s*[=:]\s*)(on|on-partial)\s*$",
 
 
 def cli_is_new_enough(facts: Facts) -> Iterator[Finding]:
+    signers = [target.signer for target in facts.over_https()]
+    if signers and all(signer is not None and signer.kind == "moorage" for signer in signers):
+        return  # nobody starts it
     for program in facts.programs.values():
         version = _version(_CLI, program)
         if version and version < OLDEST_CLI:
@@ -32,6 +36,7 @@ def cli_is_new_enough(facts: Facts) -> Iterator[Finding]:
                 evidence=f"{program.path} --version says {_shown(version)}",
                 consequence="It has no credential helper for CodeCommit.",
                 remedy="Upgrade it (python3 -m pip install --upgrade awscli), or let moorage's helper sign.",
+                fix=fixes.moorage_instead(facts),
             )
 
 
@@ -88,7 +93,7 @@ def files_are_private(facts: Facts) -> Iterator[Finding]:
                 evidence=f"its mode is {file.mode:04o}",
                 consequence="Whoever reads it can act as you.",
                 remedy=typed("chmod", "600", file.path),
-                fix=(Command(("chmod", "600", file.path), "", f"only you may read {file.path}"),),
+                fix=(Mode(Path(file.path), 0o600, f"only you may read {file.path}"),),
             )
 
 
@@ -116,7 +121,7 @@ def auto_prompt_is_off(facts: Facts) -> Iterator[Finding]:
     if not _users_of(facts):
         return
     if (value := facts.environment.get("AWS_CLI_AUTO_PROMPT", "").lower()) in {"on", "on-partial"}:
-        yield _prompts(f"AWS_CLI_AUTO_PROMPT={value} in the environment", ())
+        yield _prompts(f"AWS_CLI_AUTO_PROMPT={value} in the environment", fixes.moorage_instead(facts))
     elif not value and (match := _AUTO_PROMPT.search(facts.config.text or "")) is not None:
         line = (facts.config.text or "").count("\n", 0, match.start(2)) + 1
         edit = Edit(

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from moorage.client import git_config
+from moorage.client.doctor import fixes
 from moorage.client.doctor.asking import is_true
 from moorage.client.doctor.facts import Facts, Target, named_in, place
-from moorage.client.doctor.finding import Finding, found
+from moorage.client.doctor.finding import Finding, found, typed
 
 RENEWS_SIGNATURES = (2, 46)
 BIG_PUSH_BYTES = 200 << 20
@@ -107,8 +108,11 @@ def schannel_sees_the_certificates(facts: Facts, target: Target) -> Iterator[Fin
             f"Git uses Windows' certificates, and not {of_git[0].file}.",
             evidence=f"{place(backend)}; {of_git[0].where}",
             consequence="A server with a certificate of a private authority is refused.",
-            remedy=f"git config --global http.{target.url.origin}.schannelUseSSLCAInfo true, or put the "
-            "authority into Windows' store.",
+            remedy=typed(
+                "git", "config", "--global", f"http.{target.url.origin}.schannelUseSSLCAInfo", "true"
+            )
+            + ", or put the authority into Windows' store.",
+            fix=fixes.setting(facts, target, f"http.{target.url.origin}", "schannelUseSSLCAInfo", "true"),
         )
 
 

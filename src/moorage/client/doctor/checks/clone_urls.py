@@ -13,43 +13,41 @@ from moorage.client.doctor.finding import Finding, found, typed
 
 def names_no_user(facts: Facts, target: Target) -> Iterator[Finding]:
     url = target.url
-    if target.uses_https and url.user is not None and "-at-" not in url.user:
+    if target.uses_https and url.has_needless_user:
         yield found(
             "user-in-url",
             f"The URL names a user: {url.text}",
             evidence=target.where,
             consequence="Git first sends that name with an empty password. Where a server answers 403 to it, "
             "no helper is asked.",
-            remedy=_set_url(target, f"{url.origin}/{url.path}"),
-            fix=fixes.remote_url(facts, target, f"{url.origin}/{url.path}"),
+            remedy=_set_url(target, url.corrected),
+            fix=fixes.remote_url(facts, target),
         )
 
 
 def has_no_trailing_slash(facts: Facts, target: Target) -> Iterator[Finding]:
     url = target.url
     if target.uses_https and url.path.endswith("/") and url.is_repository:
-        new = url.text.rstrip("/")
         yield found(
             "trailing-slash",
             f"The URL ends with a slash: {url.text}",
             evidence=target.where,
             consequence="Some clients sign the slash and some do not: the signature may not fit.",
-            remedy=_set_url(target, new),
-            fix=fixes.remote_url(facts, target, new),
+            remedy=_set_url(target, url.corrected),
+            fix=fixes.remote_url(facts, target),
         )
 
 
 def host_is_in_lower_case(facts: Facts, target: Target) -> Iterator[Finding]:
     url = target.url
     if target.uses_https and url.host != url.host.lower():
-        new = url.text.replace(url.host, url.host.lower(), 1)
         yield found(
             "upper-case-host",
             f"The host has capital letters: {url.host}",
             evidence=target.where,
             consequence="It is signed as typed, and AWS's helper does not see the region in it.",
-            remedy=_set_url(target, new),
-            fix=fixes.remote_url(facts, target, new),
+            remedy=_set_url(target, url.corrected),
+            fix=fixes.remote_url(facts, target),
         )
 
 

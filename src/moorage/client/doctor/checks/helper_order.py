@@ -8,7 +8,7 @@ from moorage.client import git_config
 from moorage.client.doctor import fixes, urls
 from moorage.client.doctor.asking import STORES, is_true
 from moorage.client.doctor.facts import Facts, Helper, Target, place
-from moorage.client.doctor.finding import Command, Edit, Finding, found, typed
+from moorage.client.doctor.finding import Command, Finding, Fix, found, typed
 from moorage.client.git_config import EMPTY_HELPER_RESETS, Entry
 from moorage.client.git_urls import WILDCARDS, Version
 
@@ -57,7 +57,7 @@ def no_signature_is_stored(facts: Facts, target: Target) -> Iterator[Finding]:
         if helper.is_codecommits or answer is None or not answer.is_signature:
             continue
         argv, stdin = answer.erase
-        fix: tuple[Edit | Command, ...] = (
+        fix: tuple[Fix, ...] = (
             Command(argv, stdin, f"takes the signature for {target.url.host} out of {helper.entry.value}"),
         )
         if helper in target.before:

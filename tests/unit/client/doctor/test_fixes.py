@@ -1,0 +1,114 @@
+"""What `--fix` writes: shown and asked for, once, whole, and taken back by undo."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from doctor_at_hand import AWS_LINE, HOST, REMOTE, SECRET, SIGNATURE, Home
+from doctor_faults import PLANTED, Planted, name_of
+from moorage.client import changes
+
+FIXABLE = {
+    "manager-answers-first",
+    "keychain-answers-first",
+    "other-helper-first",
+    "other-helper-after",
+    "stored-signature",
+    "no-helper",
+    "use-http-path-unset",
+    "helper-quoting",
+    "helper-lacks-exclamation-mark",
+    "helper-without-arguments",
+    "profile-unquoted",
+    "section-ignored",
+    "user-in-url",
+    "trailing-slash",
+    "upper-case-host",
+    "aws-not-found",
+    "aws-too-old",
+    "bad-interpreter",
+    "aws-files-readable",
+    "profile-section-unquoted",
+    "token-too-long",
+    "auto-prompt",
+    "ca-ignored-by-schannel",
+}
+
+
+def texts(home: Home) -> dict[str, str]:
+    kept = (home.global_config, home.local_config, home.system_config, home.config, home.credentials)
+    return {str(path): path.read_text() for path in kept if path.exists()}
+
+
+@pytest.mark.parametrize("planted", [each for each in PLANTED if each.fault in FIXABLE], ids=name_of)
+def test_a_fault_is_repaired_and_the_repair_undone(planted: Planted, tmp_path: Path) -> None:
+    home = Home(tmp_path, planted.system)
+    planted.plant(home)
+    before = texts(home)
+    said = home.doctor("--fix", "--yes", "--json")
+    assert json.loads(said.out) == {"findings": []}
+    assert said.status == 0
+    assert SECRET not in said.err
+    assert SIGNATURE not in said.err
+    for journal in changes.journals(home.machine):
+        changes.undo(home.machine, journal)
+    assert texts(home) == before
+
+
+def test_the_rest_is_left_to_a_person(tmp_path: Path) -> None:
+    for number, planted in enumerate(PLANTED):
+        if planted.fault in FIXABLE:
+            continue
+        (tmp_path / str(number)).mkdir()
+        home = Home(tmp_path / str(number), planted.system)
+        planted.plant(home)
+        assert [each.id for each in home.findings() if each.fix] == []
+
+
+def test_without_somebody_to_ask_nothing_is_written(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.remote(f"{REMOTE}/")
+    before = texts(home)
+    said = home.doctor("--fix")
+    assert said.status == 1
+    assert "--yes repairs without asking" in said.err
+    assert f"-\turl = {REMOTE}/" in said.err
+    assert texts(home) == before
+
+
+def test_several_faults_of_one_file_are_repaired_together(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.write(home.system_config, "[credential]\n\thelper = manager\n")
+    home.helper_program("manager", ":")
+    home.section("aws --profile x codecommit credential-helper", url=f"https://{HOST}", path="")
+    home.profile("x")
+    home.remote(f"https://mary@{HOST}/v1/repos/demo/")
+    assert len(home.ids()) == 5
+    assert home.doctor("--fix", "--yes").status == 0
+    assert home.global_config.read_text() == (
+        f'[credential "https://{HOST}"]\n\thelper =\n'
+        "\thelper = !aws --profile x codecommit credential-helper $@\n\tuseHttpPath = true\n"
+    )
+
+
+def test_a_file_with_crlf_and_comments_keeps_them(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.global_config.write_bytes(f"# mine\r\n[credential]\r\n\thelper = {AWS_LINE}\r\n".encode())
+    assert home.doctor("--fix", "--yes").status == 0
+    written = home.global_config.read_bytes()
+    assert written.startswith(b"# mine\r\n[credential]\r\n")
+    assert b"\n" not in written.replace(b"\r\n", b"")
+
+
+def test_a_host_that_only_a_repository_names_is_never_set_up(tmp_path: Path) -> None:
+    """A repository must not lead its reader to sign for its own host."""
+    home = Home(tmp_path)
+    home.remote("https://git-codecommit.us-east-1.amazonaws.com.evil.example/v1/repos/demo/")
+    home.write(home.global_config, f"[credential]\n\thelper = store\n\thelper = {AWS_LINE}\n")
+    before = home.global_config.read_text()
+    home.doctor("--fix", "--yes")
+    assert home.global_config.read_text() == before
+    assert not (home.home / ".config" / "moorage" / "hosts").exists()
