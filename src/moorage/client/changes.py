@@ -302,4 +302,5 @@ def _cannot(error: OSError) -> str:
     name = str(error.filename or "a file")
     if isinstance(error, FileExistsError) and name.endswith(".lock"):
         return f"another program is changing {name.removesuffix('.lock')}; if none is, remove {name}"
-    return f"cannot write {name}: {error.strerror}"
+    remedy = ": run it as somebody who may, or write elsewhere" if isinstance(error, PermissionError) else ""
+    return f"cannot write {name.removesuffix('.lock')}: {error.strerror}{remedy}"

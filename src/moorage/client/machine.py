@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import stat
@@ -25,6 +26,7 @@ TIMED_OUT = 124
 NOT_FOUND = 127
 RUN_TIMEOUT_S = 20.0
 KILL_WAIT_S = 2.0
+_OF_GIT_BASH = re.compile(r"^/([A-Za-z])(?:/|$)")
 
 
 class Ran(NamedTuple):
@@ -129,7 +131,8 @@ class ThisMachine:
     def git_home(self) -> Path:
         if self.system != "windows" or not self._named("HOME"):
             return self.home
-        return Path(self.environment["HOME"])
+        # Git Bash writes a drive as a folder, and hands it on so to what is no program of Windows.
+        return Path(_OF_GIT_BASH.sub(r"\1:/", self.environment["HOME"], count=1))
 
     @property
     def config_folder(self) -> Path:

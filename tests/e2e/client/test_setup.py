@@ -132,7 +132,9 @@ def test_each_scope_holds_against_a_helper_of_the_systems_file(
     clone = mary.home / "clone"
     mary.ok("git", "init", "--quiet", str(clone))
     mary.ok("git", "remote", "add", "origin", service.url("demo"), cwd=clone)
-    outcome = set_up(mary, "origin", clone, scope=scope)
+    with pytest.raises(NotUnderstood, match="a repository may name any host"):
+        set_up(mary, "origin", clone, scope=scope)
+    outcome = set_up(mary, service.url("demo"), clone, scope=scope)
     assert outcome.proof is not None
     assert outcome.proof.ok, outcome.proof
     assert [each.path.name for each in outcome.planned.changes] == [
@@ -141,7 +143,10 @@ def test_each_scope_holds_against_a_helper_of_the_systems_file(
     ]
     mary.ok("git", "fetch", cwd=clone)
     assert not (mary.home / "asked").exists()
-    assert set_up(mary, None, clone, scope=scope).written is False
+    for url in (None, "origin"):
+        again = set_up(mary, url, clone, scope=scope)
+        assert again.written is False
+        assert again.url == service.url("demo")
 
 
 def test_two_profiles_have_a_repository_each(mary: Person, service: Service) -> None:

@@ -136,10 +136,10 @@ VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), max_
 STARTS = st.sampled_from(
     [
         "",
-        "\ufeff[user]\r\n\tname = Ann ; hi\r\n",
-        "# mine\n[credential]\n\thelper = store # keep\n",
+        "\ufeff[user]\r\n\tname = Ann ; a comment of Ann's\r\n",
+        "# mine is this\n[credential]\n\thelper = store # to be kept\n",
         '[credential "https://h"] helper = old\n\tusername = u\n',
-        '[credential "https://h"]\n\t# why\n\thelper = \\\n  old\n[core]\n\tbare\n',
+        '[credential "https://h"]\n\t# and why\n\thelper = \\\n  old\n[core]\n\tbare\n',
         '[credential "https://h"]\nhelper=a\n[http]\nproxy=p\n[Credential "https://h"]\nHelper=b\nuseHttpPath\n',
         "[user]\nname = no end of line",
     ]
@@ -172,7 +172,7 @@ def test_git_reads_what_was_edited_and_all_else_unchanged(
     if last:
         names = [item for item in after if item.startswith("credential.")]
         assert all(item.startswith(section) for item in names[-len(values) :])
-    for comment in ("hi", "# mine", "# keep", "# why"):
+    for comment in ("a comment of Ann's", "# mine is this", "# to be kept", "# and why"):
         assert (comment in after_text) == (comment in start)
     assert ("\r\n" in start) == ("\r\n" in after_text)
     assert (after_text.count("\n") == after_text.count("\r\n")) or "\r\n" not in start

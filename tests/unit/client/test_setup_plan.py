@@ -51,7 +51,7 @@ def facts(text: str | None = None, version: tuple[int, ...] = NEW, **others: obj
         aws_config=Path("/home/mary/.aws/config"),
         aws_config_text=None,
         aws=None,
-        profiles=(),
+        profiles=(reading.Profile("default", None, "keys"),),
         helper=HELPER,
     )
     return made._replace(**others)  # type: ignore[arg-type] # by name
@@ -198,6 +198,17 @@ def test_the_guides_lines_are_written_as_the_guide_has_them() -> None:
     assert "helper = !aws --profile 'a b' codecommit credential-helper $@\n" in written(named)
 
 
+def test_what_else_is_needed_is_told() -> None:
+    told = targets.asked("https://git.example.org")
+    target = targets.of_server(told, SERVER, None, NEW)
+    bare = facts(profiles=(), scope="system")
+    notes = planning.plan(bare, target, Choices()).notes
+    assert "`aws configure` makes one" in notes[0]
+    assert "each other user signs for *.example.org:8443, git.example.org only after" in notes[1]
+    in_a_container = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1"}
+    assert planning.plan(facts(profiles=(), environment=in_a_container), target, Choices()).notes == []
+
+
 def test_an_environment_that_overrules_the_ca_is_told() -> None:
     over = facts(environment={"GIT_SSL_CAINFO": "/corporate.pem"})
     made = planning.plan(over, targets.of_aws(None, None, NEW), Choices(ca=Path("/ca.pem")))
@@ -267,7 +278,7 @@ def test_on_windows_the_helper_is_a_program_that_gits_shell_can_start(tmp_path: 
         "get",
     ]
     assert machine.config_folder == tmp_path / "moorage"
-    assert str(machine.git_home) == "/c/Users/Mary"
+    assert str(machine.git_home) == "c:/Users/Mary"
 
 
 def test_elsewhere_the_helper_is_started_by_the_interpreter_that_runs_setup(tmp_path: Path) -> None:

@@ -159,14 +159,23 @@ def _told(options: Options, facts: Facts) -> tuple[targets.Asked | None, str | N
     if text is None:
         url = found.remote(facts, None)
         return (targets.asked(url), url) if url else (None, None)
-    if ":" not in text and "." not in text and "/" not in text:
-        url = found.remote(facts, text)
-        if url is None and text != "localhost":
-            raise NotUnderstood(
-                f"{printable(text)} is neither a URL nor a remote of this folder's repository"
-            )
-        text = url or text
+    if ":" not in text and "." not in text and "/" not in text and text != "localhost":
+        return _of_remote(text, options, facts)
     return targets.asked(text), None
+
+
+def _of_remote(name: str, options: Options, facts: Facts) -> tuple[targets.Asked, str]:
+    """Return what a remote's URL says. Whose host only the repository names, somebody must agree to."""
+    url = found.remote(facts, name)
+    if url is None:
+        raise NotUnderstood(f"{printable(name)} is neither a URL nor a remote of this folder's repository")
+    told = targets.asked(url)
+    if options.yes and not found.is_known(told, facts):
+        raise NotUnderstood(
+            f"{printable(name)} is {printable(url)}, not set up yet: a repository may name any host, "
+            "so give that URL itself, or leave --yes out"
+        )
+    return told, url
 
 
 def _only(told: targets.Asked | None, target: Target) -> str:

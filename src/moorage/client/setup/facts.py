@@ -17,6 +17,13 @@ Scope = Literal["global", "local", "system"]
 
 # What overrides http.sslCAInfo, whatever a configuration says.
 CA_OVERRIDES = ("GIT_SSL_CAINFO", "GIT_SSL_NO_VERIFY", "GIT_SSL_CAPATH")
+# Where credentials come from without any profile.
+SOURCE_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
 _KINDS = (
     ("role_arn", "a role"),
     ("sso_session", "single sign-on"),

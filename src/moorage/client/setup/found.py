@@ -46,7 +46,7 @@ def find(machine: Machine, facts: Facts, told: Asked | None, choices: Choices) -
     try:
         discovered, trusted, is_new = _discover(machine, facts, told, ca)
     except NotDiscovered as error:
-        if signing_hosts.allowed(told.host, told.base.partition(":")[0], facts.hosts_text or "") is None:
+        if not is_known(told, facts):
             raise
         note = f"{error}; {told.host} is in {facts.hosts_path}, so that its section can be written"
         return Found(targets.of_known_host(told), ca, (note,))
@@ -68,14 +68,17 @@ def remote(facts: Facts, name: str | None) -> str | None:
     return None
 
 
+def is_known(told: Asked, facts: Facts) -> bool:
+    """Tell whether a host is AWS's, or is set up already."""
+    protocol = told.base.partition(":")[0]
+    return told.is_aws or signing_hosts.allowed(told.host, protocol, facts.hosts_text or "") is not None
+
+
 def _signs_in(entry: Entry, facts: Facts) -> bool:
     try:
-        told = targets.asked(entry.value)
+        return "://" in entry.value and is_known(targets.asked(entry.value), facts)
     except NotUnderstood:
         return False
-    protocol = told.base.partition(":")[0]
-    known = signing_hosts.allowed(told.host, protocol, facts.hosts_text or "")
-    return "://" in entry.value and (told.is_aws or known is not None)
 
 
 def _with_region(told: Asked, region: str | None) -> Asked:

@@ -17,7 +17,7 @@ from moorage.client.git_config import EMPTY_HELPER_RESETS, Entry
 from moorage.client.git_urls import credential_matches, parsed
 from moorage.client.helper_kinds import kind
 from moorage.client.machine import printable
-from moorage.client.setup.facts import CA_OVERRIDES, Facts
+from moorage.client.setup.facts import CA_OVERRIDES, SOURCE_VARIABLES, Facts
 from moorage.client.setup.target import Target
 
 _MAY_NAME_HELPERS = frozenset({"credential", "include", "includeif"})
@@ -60,7 +60,13 @@ def plan(facts: Facts, target: Target, choices: Choices) -> Plan:
     changes = [Change(facts.file, facts.text, text, why)]
     if target.hosts:
         changes.append(_hosts(facts, target))
-    return Plan(merged(changes), [*_ca_notes(facts, choices), *_notes_for_old_git(facts, sections)])
+    notes = [
+        *_notes_on_credentials(facts),
+        *_notes_on_scope(facts, target),
+        *_ca_notes(facts, choices),
+        *_notes_for_old_git(facts, sections),
+    ]
+    return Plan(merged(changes), notes)
 
 
 def guide(facts: Facts, choices: Choices) -> Plan:
@@ -106,7 +112,7 @@ def _with_helper(text: str, section: str, pairs: list[tuple[str, str]]) -> str:
     """Write a section behind all others of `credential`; narrower ones of its host come behind it again."""
     name = f"credential.{section}"
     narrower = [each for each in _sections(text) if _is_narrower(each.removeprefix("credential."), section)]
-    others = [each for each in _sections(text) if each not in {name, *narrower}]
+    others = [each for each in _sections(text) if each not in {name, *narrower} and _overlaps(each, section)]
     order = _sections(text)
     if name in order and not any(order.index(each) > order.index(name) for each in others):
         return git_config.with_section(text, name, pairs)
@@ -122,6 +128,17 @@ def _sections(text: str) -> list[str]:
     """Return the sections that may name helpers, in the order of the first block of each."""
     names = [line.section for line in git_config.lines_of(text)]
     return list(dict.fromkeys(each for each in names if each.partition(".")[0] in _MAY_NAME_HELPERS))
+
+
+def _overlaps(name: str, section: str) -> bool:
+    """Tell whether a section may name helpers for URLs that another one is for."""
+    url = name.removeprefix("credential.")
+    if url == name:  # `credential` itself, or an include, which may hold anything
+        return True
+    newest = git_config.NEWEST
+    return credential_matches(url, section.replace("*", "any"), newest) or credential_matches(
+        section, url.replace("*", "any"), newest
+    )
 
 
 def _is_narrower(section: str, than: str) -> bool:
@@ -146,6 +163,21 @@ def _hosts(facts: Facts, target: Target) -> Change:
     for host, region in target.hosts:
         text = signing_hosts.with_host(text, host, region)
     return Change(facts.hosts_path, facts.hosts_text, text, "let the helper sign for this host", mode=0o600)
+
+
+def _notes_on_credentials(facts: Facts) -> list[str]:
+    if facts.profiles or any(facts.environment.get(name) for name in SOURCE_VARIABLES):
+        return []
+    file = facts.aws_config.parent / "credentials"
+    made = f"`aws configure` makes one, or write its two keys below [default] in {file}"
+    return [f"there is no AWS profile yet, and no keys are in the environment: {made}"]
+
+
+def _notes_on_scope(facts: Facts, target: Target) -> list[str]:
+    if facts.scope != "system" or not target.hosts:
+        return []
+    hosts = ", ".join(host for host, _ in target.hosts)
+    return [f"the helper of each other user signs for {hosts} only after that user has run setup as well"]
 
 
 def _ca_notes(facts: Facts, choices: Choices) -> list[str]:

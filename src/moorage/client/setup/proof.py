@@ -49,7 +49,14 @@ def _listed(machine: Machine, facts: Facts, url: str) -> Proof:
     environment = {
         key: value for key, value in machine.environment.items() if facts.scope == "local" or key != "GIT_DIR"
     }
-    alone = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": "", "LC_ALL": "C"}
+    alone = {
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "",
+        "SSH_ASKPASS": "",
+        "LC_ALL": "C",
+        # With --local the repository's configuration holds; a URL it rewrites shall start no program.
+        "GIT_ALLOW_PROTOCOL": "https:http",
+    }
     ran = machine.run(
         [facts.git.path, "ls-remote", "--quiet", "--exit-code", "--", url],
         environment={**environment, **alone},
