@@ -67,6 +67,8 @@ class World:
     own: dict[str, Any] = field(default_factory=dict)
     foreign: dict[str, Any] = field(default_factory=dict)
     restored: int = 0
+    watching: sqlite3.Connection | None = None  # told by SQLite whether anybody else changed anything
+    unchanged: int = -1
 
     @classmethod
     def at(cls, folder: Path) -> World:
@@ -81,6 +83,8 @@ class World:
         return world
 
     def close(self) -> None:
+        if self.watching is not None:
+            self.watching.close()
         self.desk.close()
 
     # --- asking -------------------------------------------------------------------------------
@@ -108,17 +112,28 @@ class World:
 
     def keep(self) -> None:
         """Remember all rows, to be restored after what changed them."""
+        self.watching = self.watching or sqlite3.connect(self.rows)
         with sqlite3.connect(self.rows) as source, sqlite3.connect(self.kept) as target:
             source.backup(target)
+        self.unchanged = self._version()
+
+    def _version(self) -> int:
+        """A number that is another one after every change of the rows."""
+        assert self.watching is not None
+        (version,) = self.watching.execute("PRAGMA data_version").fetchone()
+        return int(version)
 
     def restore(self) -> None:
         """Bring all rows back. The accounts' revisions go on, for what is kept in memory goes by them."""
+        if self._version() == self.unchanged:
+            return
         self.restored += 1
         with sqlite3.connect(self.kept) as source, sqlite3.connect(self.rows) as target:
             source.backup(target)
             target.execute(
                 "UPDATE accounts SET identity_revision = identity_revision + ?", (1_000 * self.restored,)
             )
+        self.unchanged = self._version()
 
     def of_the_other_account(self) -> list[str]:
         """Return all rows that speak of the other account, but for what is noted of requests."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,15 @@ def name_of(path: Path) -> str:
     return path.relative_to(SOURCE).as_posix()
 
 
+@cache
+def nodes_of(path: Path) -> Sequence[ast.AST]:
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def everything(*, except_in: tuple[str, ...] = ()) -> Iterator[tuple[str, ast.AST]]:
     for path in MODULES:
         if not name_of(path).startswith(except_in or ("\0",)):
-            for node in ast.walk(ast.parse(path.read_text())):
+            for node in nodes_of(path):
                 yield f"{name_of(path)}:{getattr(node, 'lineno', 1)}", node
 
 
@@ -91,7 +97,7 @@ def test_a_module_and_its_functions_fit_a_readers_head(path: Path) -> None:
     assert text.count("\n") <= MODULE_LINES
     long = {
         node.name: node.end_lineno - node.lineno + 1
-        for node in ast.walk(ast.parse(text))
+        for node in nodes_of(path)
         if isinstance(node, Function) and node.end_lineno and node.end_lineno - node.lineno >= FUNCTION_LINES
     }
     assert long == {}

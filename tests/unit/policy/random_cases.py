@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -151,6 +152,7 @@ class RandomCase:
     access: Access
     policies: Policies
     must_allow: bool
+    compiled: tuple[PolicySet, NamedPolicy | None] = field(repr=False)
 
     def fast(self) -> tuple[str, str]:
         decision = self.decision()
@@ -161,13 +163,7 @@ class RandomCase:
         return decide(access, own, compiled, resource_policy_must_allow=self.must_allow)
 
     def asked(self) -> tuple[Access, PolicySet, NamedPolicy | None]:
-        own = PolicySet(
-            tuple(_named(each) for each in self.policies.identity),
-            _named(self.policies.boundary) if self.policies.boundary else None,
-            None if self.policies.session is None else tuple(_named(each) for each in self.policies.session),
-        )
-        resource = self.policies.resource
-        return self.access, own, _named(resource, self.policies.resource_kind) if resource else None
+        return (self.access, *self.compiled)
 
     def slow(self) -> tuple[str, str]:
         access = self.access
@@ -176,6 +172,15 @@ class RandomCase:
             _who(access.principal), access.action, access.resource, access.context, access.resource_account
         )
         return verdict(asked, self.policies, self.must_allow)
+
+
+def compiled(policies: Policies) -> tuple[PolicySet, NamedPolicy | None]:
+    own = PolicySet(
+        tuple(_named(each) for each in policies.identity),
+        _named(policies.boundary) if policies.boundary else None,
+        None if policies.session is None else tuple(_named(each) for each in policies.session),
+    )
+    return own, _named(policies.resource, policies.resource_kind) if policies.resource else None
 
 
 def _named(policy: Any, kind: Any = "identity") -> NamedPolicy:
@@ -188,7 +193,17 @@ def _who(principal: Principal) -> Who:
     return Who(principal.kind, principal.arn, principal.unique_id, principal.account_id, behind)
 
 
+def random_cases(random: Random, questions: int = 4) -> Iterator[RandomCase]:
+    """Ask each random set of policies several random questions: to read it costs more than to answer one."""
+    while True:
+        yield from _cases(random, questions)
+
+
 def random_case(random: Random) -> RandomCase:
+    return next(_cases(random, 1))
+
+
+def _cases(random: Random, questions: int) -> Iterator[RandomCase]:
     trust = random.random() < 0.1
     resource = _policy(random, "trust" if trust else "resource") if random.random() < 0.5 else None
     policies = Policies(
@@ -198,14 +213,16 @@ def random_case(random: Random) -> RandomCase:
         resource=resource,
         resource_kind="trust" if trust and resource else "resource",
     )
-    access = Access(
-        random.choice(PRINCIPALS),
-        "sts:AssumeRole" if trust else random.choice(ACTIONS),
-        random.choice(RESOURCES),
-        _context(random),
-        random.choice([HOME, HOME, HOME, ABROAD]),
-    )
-    return RandomCase(access, policies, random.random() < 0.3)
+    read = compiled(policies)
+    for _ in range(questions):
+        access = Access(
+            random.choice(PRINCIPALS),
+            "sts:AssumeRole" if trust else random.choice(ACTIONS),
+            random.choice(RESOURCES),
+            _context(random),
+            random.choice([HOME, HOME, HOME, ABROAD]),
+        )
+        yield RandomCase(access, policies, random.random() < 0.3, read)
 
 
 def _context(random: Random) -> dict[str, tuple[str, ...]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 from random import Random
 
 import pytest
 
-from unit.policy.random_cases import random_case
+from unit.policy.random_cases import random_cases
 
 SEED = 20261123
 
@@ -15,8 +16,7 @@ SEED = 20261123
 def compare(count: int, seed: int) -> Counter[tuple[str, str]]:
     random = Random(seed)
     seen: Counter[tuple[str, str]] = Counter()
-    for number in range(count):
-        case = random_case(random)
+    for number, case in enumerate(islice(random_cases(random), count)):
         fast, slow = case.fast(), case.slow()
         assert fast == slow, f"case {number} of seed {seed}: {case}"
         seen[fast] += 1

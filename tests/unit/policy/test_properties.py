@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from moorage.policy import explain, why
 from unit.policy.policy_examples import policy_of, statement
-from unit.policy.random_cases import RandomCase, random_case
+from unit.policy.random_cases import RandomCase, compiled, random_case
 
 CASES = st.integers(min_value=0, max_value=2**32).map(lambda seed: random_case(Random(seed)))
 DENY_ALL = policy_of(statement("Deny"))
@@ -20,7 +20,8 @@ ALLOW_ALL = policy_of(statement())
 
 
 def with_policies(case: RandomCase, **changes: Any) -> RandomCase:
-    return replace(case, policies=case.policies._replace(**changes))
+    policies = case.policies._replace(**changes)
+    return replace(case, policies=policies, compiled=compiled(policies))
 
 
 @settings(deadline=None)
