@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
+import dev
 import pytest
 
 from e2e_names import POWER_USER, NewPerson
+from moorage.client.signing_hosts import with_host
 from person import AWS_V1, AWS_V2, AWS_V2_NEW, AwsCli, Person
 from service_process import Service
 
@@ -94,6 +98,58 @@ def test_two_users_on_two_clones(writer: Person, service: Service) -> None:
         caller = service.client("iam").list_access_keys(UserName=name)["AccessKeyMetadata"][0]["AccessKeyId"]
         said = writer.ok("sh", "-c", fill_line(service, name), cwd=clone)
         assert f"username={caller}\n" in said
+
+
+def install_moorage(person: Person) -> None:
+    """Leave what `pip install --user moorage` leaves: the launcher, and the Python it was installed by."""
+    local = person.home / ".local"
+    shutil.copy(dev.ROOT / "launchers" / "git-credential-moorage", local / "bin")
+    (local / "bin" / "moorage").write_text(f"#!{sys.executable}\nfrom moorage.cli.main import main\nmain()\n")
+    packages = local / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "moorage").symlink_to(dev.ROOT / "src" / "moorage")
+
+
+def allow(person: Person, host: str) -> None:
+    file = person.home / ".config" / "moorage" / "hosts"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(with_host(file.read_text() if file.exists() else "", host, None))
+
+
+@with_one(AWS_V2)
+def test_moorages_own_helper_by_its_short_name(
+    writer: Person, service: Service, key: tuple[str, str]
+) -> None:
+    install_moorage(writer)
+    writer.write_profile(key)
+    writer.git_global("credential.helper", "moorage")
+    url = service.url("forms")
+    assert "may get no signature; if it is yours: moorage setup " in writer.refused("git", "ls-remote", url)
+    allow(writer, f"*.amazonaws.com.localhost:{service.port}")
+    assert "run: git config --global 'credential.https://" in writer.refused("git", "ls-remote", url)
+    writer.git_global("credential.UseHttpPath", "true")
+    writer.name_in_commits()
+    clone = writer.home / "clone"
+    writer.ok("git", "clone", "--quiet", url, str(clone))
+    tip = writer.commit(clone)
+    writer.ok("git", "push", "--quiet", "origin", "HEAD:refs/heads/by-moorage", cwd=clone)
+    assert tip in writer.ok("git", "ls-remote", url)
+
+
+@with_one(AWS_V2)
+def test_moorages_own_helper_with_a_profile_and_a_bare_host(
+    writer: Person, service: Service, key: tuple[str, str]
+) -> None:
+    install_moorage(writer)
+    writer.write_profile(("AKIAWRONGWRONGWRONG0", "wrong"))
+    writer.write_profile(key, profile="My Profile")
+    allow(writer, f"localhost:{service.port}")
+    url = f"https://localhost:{service.port}/v1/repos/forms"
+    writer.git_global("credential.UseHttpPath", "true")
+    writer.git_global("credential.helper", "moorage")
+    writer.refused("git", "ls-remote", url)
+    writer.git_global("--replace-all", "credential.helper", 'moorage --profile "My Profile"')
+    writer.ok("git", "ls-remote", url)
 
 
 def clone_of(person: Person, url: str, profile: str) -> Path:
