@@ -16,10 +16,11 @@ def changes(machine: Machine, facts: Facts, target: Target) -> list[Change]:
 
 
 def evicted(machine: Machine, facts: Facts, target: Target) -> list[Evicted]:
-    """Have the other helpers erase what they keep for the target's region, and for this folder's remote."""
+    """Have the other helpers erase what they keep for the target and its region, and this folder's remote."""
     remote = found.remote(facts, None)
     regions = {target.region, asked(remote).region if remote else None} - {None}
-    wanted = evict.urls(target.sections, [region for region in regions if region], [remote] if remote else [])
+    repositories = [url for url in (target.url, remote) if url]
+    wanted = evict.urls(target.sections, [region for region in regions if region], repositories)
     return evict.from_helpers(machine, facts.git, _helpers(facts, target), wanted)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from moorage.client import signing_hosts
 from moorage.client.discovery import Discovered
-from moorage.client.git_urls import WILDCARDS, Version
+from moorage.client.git_urls import WILDCARDS, Version, credential_matches
 from moorage.client.machine import printable
 
 AWS_SUFFIX = "amazonaws.com"
@@ -168,9 +168,10 @@ def of_server(told: Asked, discovered: Discovered, region: str | None, version: 
     if wide is not None:
         sections.append(wide)
         hosts.append((f"*.{discovered.domain}{_port(wide)}", None))
-    if wide is None or own is None or (own != region and "*" not in wide):
+    if wide is None or not credential_matches(wide, told.base, version):
+        # By another name, of another region for a git without wildcards, or by a port that is passed on.
         sections.append(told.base)
-        hosts.append((told.host, None if own else region))
+        hosts.append((told.host, None if told.region else own or region))
     return Target(
         "moorage", told.base, tuple(sections), tuple(hosts), region, told.repository, told.base, discovered
     )

@@ -1,0 +1,144 @@
+"""AWS's own addresses, unmodified, led to a served moorage; and its endpoint in an AWS profile."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e_names import POWER_USER, NewPerson
+from moorage.client.machine import ThisMachine
+from moorage.client.setup import command, routing
+from moorage.client.setup.command import Outcome
+from moorage.client.setup.options import Options
+from person import AWS_V1, AWS_V2, AWS_V2_NEW, AwsCli, Person
+from relays import relaying
+from service_process import ACCOUNT, Service, serving
+from terminals import Silent
+
+pytestmark = pytest.mark.needs("git")
+
+AWS_URL = "https://git-codecommit.us-east-2.amazonaws.com/v1/repos/demo"
+GRC_URL = "codecommit::us-east-2://demo"
+# Another address of this machine, where port 443 is nobody's.
+ELSEWHERE, HTTPS_PORT = "127.77.44.3", 443
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with serving(tmp_path_factory.mktemp("routed"), "--aws-names") as up:
+        up.create_repository("demo")
+        yield up
+
+
+@pytest.fixture(scope="module")
+def key(service: Service) -> tuple[str, str]:
+    return service.create_user("mary", POWER_USER)
+
+
+@pytest.fixture
+def mary(new_person: NewPerson, key: tuple[str, str]) -> Person:
+    """Knows AWS's addresses, and sets nothing of this server in her environment."""
+    person = new_person()
+    for name in ("GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL"):
+        del person.env[name]
+    # The gate that keeps tests at home: what is not led elsewhere finds nobody.
+    person.env |= {"https_proxy": "http://127.0.0.1:1", "no_proxy": "localhost,.localhost"}
+    person.write_profile(key)
+    return person
+
+
+def set_up(person: Person, url: str, **options: object) -> Outcome:
+    machine = ThisMachine(person.env, folder=person.home)
+    options = {"ca": person.service.ca, "yes": True, "region": "us-east-2", **options}
+    return command.run(Options(url=url, **options), machine, Silent())  # type: ignore[arg-type]  # by name
+
+
+def written_once(person: Person, **options: object) -> None:
+    """Set up; a second time nothing is left to do, also without naming the CA again."""
+    assert set_up(person, person.service.endpoint, **options).status == 0
+    assert set_up(person, person.service.endpoint, **options, ca=None).planned.changes == []
+
+
+def use_awss_own_helper(person: Person) -> None:
+    """The guide's helper at the end of the file, where it wins over all before it."""
+    with (person.home / ".gitconfig").open("a") as file:
+        file.write('[credential]\n\thelper =\n\thelper = "!aws codecommit credential-helper $@"\n')
+
+
+def test_addresses_are_rewritten(mary: Person) -> None:
+    written_once(mary, route="rewrite")
+    for url in (AWS_URL, GRC_URL):
+        mary.ok("git", "ls-remote", url)
+    use_awss_own_helper(mary)
+    mary.ok("git", "clone", "--quiet", AWS_URL)
+
+
+def test_names_are_resolved_to_the_server(mary: Person, service: Service) -> None:
+    with relaying(service.port, ELSEWHERE, HTTPS_PORT):
+        written_once(mary, route="resolve", route_to=ELSEWHERE)
+        assert "127.77.44.3" in mary.ok("git", "config", "--get-urlmatch", "http.curloptResolve", AWS_URL)
+        # curl resolves as it was told, and is told of no proxy for this name.
+        mary.env["no_proxy"] += ",.amazonaws.com"
+        for url in (AWS_URL, GRC_URL):
+            mary.ok("git", "ls-remote", url)
+        use_awss_own_helper(mary)
+        mary.ok("git", "clone", "--quiet", AWS_URL)
+    asked = mary.ok("git", "config", "--get-urlmatch", "http.sslCAInfo", AWS_URL).strip()
+    assert Path(asked).read_bytes() == (service.data / "aws-names-ca.pem").read_bytes()
+    # Other names of AWS are not led anywhere.
+    assert (
+        mary.run("git", "config", "--get-urlmatch", "http.sslCAInfo", "https://s3.amazonaws.com/").status == 1
+    )
+
+
+def test_names_are_led_through_a_proxy(mary: Person, service: Service) -> None:
+    with relaying(service.port, is_proxy=True) as proxy:
+        written_once(mary, route="proxy", route_to=f"http://127.0.0.1:{proxy.port}")
+        for url in (AWS_URL, GRC_URL):
+            mary.ok("git", "ls-remote", url)
+    assert set(proxy.asked) == {"CONNECT git-codecommit.us-east-2.amazonaws.com:443 HTTP/1.1"}
+
+
+def test_the_ca_for_awss_names_is_not_the_one_of_the_server(mary: Person, service: Service) -> None:
+    with relaying(service.port, is_proxy=True) as proxy:
+        through = ("-c", f"http.proxy=http://127.0.0.1:{proxy.port}")
+        said = mary.refused("git", *through, "-c", f"http.sslCAInfo={service.ca}", "ls-remote", AWS_URL)
+    assert "certificate" in said
+
+
+WHO = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+
+
+def test_a_profile_leads_boto3_and_newer_aws_clis_here_and_a_wrapper_the_older(
+    mary: Person, service: Service, aws_v2_new: AwsCli, aws_v2: AwsCli
+) -> None:
+    credentials = mary.home / ".aws" / "credentials"
+    credentials.write_text(credentials.read_text().replace("[default]", "[My Profile]"))
+    outcome = set_up(mary, service.endpoint, aws_config=True, profile="My Profile")
+    assert outcome.status == 0
+    mary.env |= {"AWS_PROFILE": "My Profile"}
+    # The gate: whoever does not come here meets a proxy that is not there.
+    mary.env["HTTPS_PROXY"] = mary.env["https_proxy"]
+    arn = f"arn:aws:iam::{ACCOUNT}:user/mary"
+    who = subprocess.run(
+        [sys.executable, "-c", WHO], env=mary.env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert who.stdout.strip() == arn, who.stderr
+    for cli in (AWS_V1, aws_v2_new):
+        use(mary, cli)
+        assert json.loads(mary.ok("aws", "sts", "get-caller-identity"))["Arn"] == arn
+    use(mary, aws_v2)
+    assert routing.ignores_endpoint_url(AWS_V2.version + " ")
+    assert not routing.ignores_endpoint_url(AWS_V2_NEW.version + " ")
+    wrapper = routing.wrapper(service.endpoint, str(service.ca))
+    said = mary.ok("sh", "-c", f"{wrapper}aws sts get-caller-identity")
+    assert json.loads(said)["Arn"] == arn
+
+
+def use(person: Person, cli: AwsCli) -> None:
+    (person.home / ".local" / "bin" / "aws").write_text(f"#!/bin/sh\n{cli.script}\n")
