@@ -78,9 +78,7 @@ def sign_in_of(asked: Asked) -> SignIn:
     if session is not None:
         section = aws_files.named(asked.config, "sso-session").get(session)
         if not section:
-            raise NoCredentials(
-                f"profile {profile} has sso_session = {one_line(session, 60)}, and there is none"
-            )
+            raise NoCredentials(f"profile {profile}: there is no [sso-session {one_line(session, 60)}]")
         for name, value in section.items():
             if settings.setdefault(name, value) != value:
                 raise NoCredentials(f"profile {profile} and its sso-session {session} differ in {name}")
