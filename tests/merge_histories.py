@@ -10,8 +10,8 @@ from pathlib import Path
 import pygit2
 
 from moorage.core.names import ObjectId
-from moorage.git.tree_changes import EXECUTABLE, NORMAL, SYMLINK, Item
 from moorage.git.tree_writing import write_tree
+from moorage.git.trees import EXECUTABLE, NORMAL, SYMLINK, Item
 
 _FOLDERS = (b"", b"a/", b"a/deep/", b"b/")
 _NAMES = (b"one", b"two", b"three.txt", b"a", b"b")

@@ -10,9 +10,8 @@ from typing import Any
 from moorage.core.names import ZERO_ID, ObjectId
 from moorage.git.new_objects import NewObjects, Signature
 from moorage.git.objects import open_bare
-from moorage.git.tree_changes import EXECUTABLE, GITLINK, NORMAL, SYMLINK, Item, TreeReader
 from moorage.git.tree_writing import write_tree
-from moorage.git.trees import tree_of
+from moorage.git.trees import EXECUTABLE, NORMAL, SUBMODULE, SYMLINK, Item, items, tree_of
 from moorage.repos.authoring import building
 from moorage.repos.publish import Proposal
 from moorage.storage.repositories import RefChange
@@ -75,17 +74,16 @@ class Sides:
         """Return every file of a commit, as mode and content."""
         with self.desk.open("demo").reading() as path:
             repository = open_bare(path)
-            reader = TreeReader(repository)
             found: dict[str, tuple[int, bytes]] = {}
             waiting = [("", tree_of(repository, commit))]
             while waiting:
                 folder, tree = waiting.pop()
-                for name, item in reader.items(tree).items():
+                for name, item in items(repository, tree).items():
                     here = folder + name.decode()
                     if item.is_tree:
                         waiting.append((here + "/", item.object_id))
-                    elif item.mode == GITLINK:
-                        found[here] = (GITLINK, item.object_id.encode())
+                    elif item.mode == SUBMODULE:
+                        found[here] = (SUBMODULE, item.object_id.encode())
                     else:
                         found[here] = (item.mode, repository.odb.read(item.object_id)[1])
             return found
@@ -116,11 +114,11 @@ def encoded(content: str | bytes) -> str:
 
 def _item(new: NewObjects, file: File) -> Item:
     mode, content = file if isinstance(file, tuple) else (NORMAL, file)
-    if mode == GITLINK:
+    if mode == SUBMODULE:
         assert isinstance(content, bytes)
         return Item(mode, ObjectId(content.decode()))
     raw = content.encode() if isinstance(content, str) else content
     return Item(mode, new.blob(raw))
 
 
-__all__ = ["EXECUTABLE", "GITLINK", "NORMAL", "SYMLINK", "TEN", "Files", "Sides", "encoded", "line", "text"]
+__all__ = ["EXECUTABLE", "NORMAL", "SUBMODULE", "SYMLINK", "TEN", "Files", "Sides", "encoded", "line", "text"]

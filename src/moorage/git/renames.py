@@ -18,7 +18,7 @@ import pygit2
 
 from moorage.core.names import ObjectId
 from moorage.git.text_merge import is_binary, lines_of
-from moorage.git.tree_changes import Item
+from moorage.git.trees import Item
 
 # Of the larger file's bytes, those in lines that both files have, in percent.
 _ALIKE_PERCENT: Final = 50

@@ -18,7 +18,8 @@ from moorage.core.faults import Fault
 from moorage.core.names import ObjectId
 from moorage.git.renames import RenameLimits, find_renames
 from moorage.git.text_merge import TextMerge, is_binary, merge_text
-from moorage.git.tree_changes import Changes, Item, Three, TreeReader, changes
+from moorage.git.tree_changes import Changes, Three, changes
+from moorage.git.trees import Item
 
 
 class MergeLimits(NamedTuple):
@@ -67,7 +68,6 @@ class Merger:
 
     def __init__(self, repository: pygit2.Repository, limits: MergeLimits) -> None:
         self._repository = repository
-        self.reader = TreeReader(repository)
         self._limits = limits
         self._files_left = limits.files
         self._bytes_left = limits.bytes
@@ -79,12 +79,12 @@ class Merger:
         Raises:
             Fault: MaximumItemsToCompareExceededException, MaximumFileContentToLoadExceededException.
         """
-        found = changes(self.reader, base, ours, theirs, limit=self._limits.items)
+        found = changes(self._repository, base, ours, theirs, limit=self._limits.items)
         forced: set[bytes] = set()
         if any(_may_be_renamed(three) for three in found.by_path.values()):
             # Where that is too much to look at, it is merged as if nothing had been renamed.
             with contextlib.suppress(Fault):
-                found = changes(self.reader, base, ours, theirs, limit=self._limits.items, whole=True)
+                found = changes(self._repository, base, ours, theirs, limit=self._limits.items, whole=True)
                 forced = self._follow_renames(found)
         settled = {
             path: three.settled

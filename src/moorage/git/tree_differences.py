@@ -7,30 +7,15 @@ any path, and then reads only the folders on the way to it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import pygit2
 
 from moorage.core.names import ObjectId
 from moorage.git import trees
-
-_ENTRY: Final = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
-_KIND_BITS: Final = 0o170000
-_REGULAR: Final = 0o100000
-
-
-class Item(NamedTuple):
-    """What is at a path: a mode as Git writes it today, and the id of a blob, tree or commit."""
-
-    mode: int
-    object_id: ObjectId
-
-    @property
-    def is_tree(self) -> bool:
-        return self.mode == trees.FOLDER
+from moorage.git.trees import Item, Line
 
 
 class Difference(NamedTuple):
@@ -87,7 +72,7 @@ def differences(
 
 class _Walk:
     def __init__(self, repository: pygit2.Repository, start_after: bytes, *, additions: bool) -> None:
-        self._odb = repository.odb
+        self._repository = repository
         self._additions = additions
         self._start_after = start_after
         # Empty folders, in themselves harmless, can be nested so that no walk would come to an end.
@@ -130,9 +115,9 @@ class _Walk:
 
     def _pairs(self, before: ObjectId | None, after: ObjectId | None) -> dict[bytes, _Pair]:
         """Return what differs directly in two folders, by name; names of folders end with a slash."""
-        old, new = self._entries(before), self._entries(after)
-        olds = dict(_item(entry) for entry in old if entry not in new)
-        news = dict(_item(entry) for entry in new if entry not in old)
+        old, new = self._lines(before), self._lines(after)
+        olds = dict(_named(line) for line in old if line not in new)
+        news = dict(_named(line) for line in new if line not in old)
         found = {}
         for name in olds.keys() | news.keys() if self._additions else olds.keys():
             pair = _Pair(olds.get(name), news.get(name))
@@ -140,29 +125,13 @@ class _Walk:
                 found[name] = pair
         return found
 
-    def _entries(self, tree: ObjectId | None) -> dict[tuple[bytes, bytes, bytes], None]:
-        if tree is None:
-            return {}
-        _, content = self._odb.read(tree)
-        return dict.fromkeys(_ENTRY.findall(content))
+    def _lines(self, tree: ObjectId | None) -> dict[Line, None]:
+        return dict.fromkeys(trees.lines(self._repository, tree))
 
 
-def item(entry: trees.Entry | None) -> Item | None:
-    """Return an entry as this module takes it."""
-    return Item(entry.mode, entry.object_id) if entry is not None else None
-
-
-def _item(entry: tuple[bytes, bytes, bytes]) -> tuple[bytes, Item]:
-    mode = int(entry[0], 8)
-    kind = mode & _KIND_BITS
-    if kind == _REGULAR:
-        mode = trees.EXECUTABLE if mode & 0o100 else trees.NORMAL
-    elif kind in {trees.FOLDER, trees.SYMLINK}:
-        mode = kind
-    else:
-        mode = trees.SUBMODULE
-    name = entry[1] + b"/" if mode == trees.FOLDER else entry[1]
-    return name, Item(mode, ObjectId(entry[2].hex()))
+def _named(line: Line) -> tuple[bytes, Item]:
+    name, item = trees.named(line)
+    return name + b"/" if item.is_tree else name, item
 
 
 def _leaf(found: Item | None) -> Item | None:

@@ -16,8 +16,8 @@ from moorage.core.faults import Fault
 from moorage.core.names import ObjectId
 from moorage.git.merge_bases import merge_bases
 from moorage.git.three_way import Merger, TreeMerge, Verdict
-from moorage.git.tree_changes import Item
 from moorage.git.tree_writing import write_tree
+from moorage.git.trees import Item
 
 # Merges of ancestors within one merge. Real criss-cross histories need two or three.
 MAX_ANCESTORS_MERGED: Final = 16

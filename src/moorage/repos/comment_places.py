@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from moorage.core.faults import Fault
 from moorage.core.names import ObjectId
 from moorage.git.objects import open_bare
-from moorage.git.trees import Entry, entry_at, tree_of
+from moorage.git.trees import Item, item_at, tree_of
 from moorage.storage.comments import Location
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def located(
         sides = {
             BEFORE: None
             if before is None
-            else entry_at(repository, tree_of(repository, before), place.file_path),
-            AFTER: entry_at(repository, tree_of(repository, after), place.file_path),
+            else item_at(repository, tree_of(repository, before), place.file_path),
+            AFTER: item_at(repository, tree_of(repository, after), place.file_path),
         }
         _require_place(repository, place, sides, before)
     return Location(
@@ -84,16 +84,14 @@ def require_commits(opened: OpenRepository, commits: tuple[ObjectId | None, ...]
 
 
 def _require_place(
-    repository: pygit2.Repository, place: Place, sides: dict[str, Entry | None], before: ObjectId | None
+    repository: pygit2.Repository, place: Place, sides: dict[str, Item | None], before: ObjectId | None
 ) -> None:
     if place.file_version == BEFORE and before is None:
         raise Fault(
             "InvalidFileLocationException", "There is no side BEFORE: the request has no beforeCommitId"
         )
     asked = (AFTER, BEFORE) if place.file_version is None else (place.file_version,)
-    found = [
-        entry for entry in (sides[side] for side in asked) if entry is not None and entry.kind != "folder"
-    ]
+    found = [item for item in (sides[side] for side in asked) if item is not None and not item.is_tree]
     if not found:
         raise Fault(
             "PathDoesNotExistException",
@@ -103,8 +101,8 @@ def _require_place(
         _require_line(repository, found[0], place)
 
 
-def _require_line(repository: pygit2.Repository, entry: Entry, place: Place) -> None:
-    lines = _lines(repository, entry)
+def _require_line(repository: pygit2.Repository, item: Item, place: Place) -> None:
+    lines = _lines(repository, item)
     if lines is None:
         raise Fault(
             "InvalidFilePositionException",
@@ -119,15 +117,15 @@ def _require_line(repository: pygit2.Repository, entry: Entry, place: Place) -> 
         )
 
 
-def _lines(repository: pygit2.Repository, entry: Entry) -> int | None:
-    if not entry.is_content:
+def _lines(repository: pygit2.Repository, item: Item) -> int | None:
+    if not item.is_content:
         return None
-    _, size = repository.odb.read_header(entry.object_id)
+    _, size = repository.odb.read_header(item.object_id)
     if size > MAX_BYTES_FOR_LINES:
         return None
-    content: bytes = repository.odb.read(entry.object_id)[1]
+    content: bytes = repository.odb.read(item.object_id)[1]
     return content.count(b"\n") + (not content.endswith(b"\n") and bool(content))
 
 
-def _blob(entry: Entry | None) -> ObjectId | None:
-    return entry.object_id if entry is not None and entry.is_content else None
+def _blob(item: Item | None) -> ObjectId | None:
+    return item.object_id if item is not None and item.is_content else None

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moorage.git import trees
-from moorage.git.tree_differences import Difference, Item, differences, item
+from moorage.git.tree_differences import Difference, differences
 
 if TYPE_CHECKING:
     import pygit2
 
     from moorage.core.names import ObjectId
+    from moorage.git.trees import Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Side:
         """Return what is at the path."""
         if self.commit is None:
             return None
-        return item(trees.entry_at(repository, trees.tree_of(repository, self.commit), self.path))
+        return trees.item_at(repository, trees.tree_of(repository, self.commit), self.path)
 
     def full(self, path: bytes) -> bytes:
         """Return the path of a difference as this side's commit has it."""

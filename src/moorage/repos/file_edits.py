@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from moorage.core.faults import Fault
 from moorage.git import trees
-from moorage.git.trees import Entry, folders_of
+from moorage.git.tree_writing import write_tree
+from moorage.git.trees import Item, folders_of
 
 if TYPE_CHECKING:
     import pygit2
@@ -54,9 +55,9 @@ class Edited:
     """What came of it: the new tree, and by path what was added, changed and taken away."""
 
     tree: ObjectId
-    added: Mapping[str, Entry]
-    updated: Mapping[str, Entry]
-    deleted: Mapping[str, Entry]
+    added: Mapping[str, Item]
+    updated: Mapping[str, Item]
+    deleted: Mapping[str, Item]
 
     @property
     def is_change(self) -> bool:
@@ -74,11 +75,11 @@ def apply(new: NewObjects, tree: ObjectId | None, edits: Edits) -> Edited:
             InvalidPathException.
     """
     before = _Tree(new.base, tree)
-    old: dict[str, Entry] = {path: before.file(path) for path in edits.gone}
-    after: dict[str, Entry | None] = dict.fromkeys(old)
+    old: dict[str, Item] = {path: before.file(path) for path in edits.gone}
+    after: dict[str, Item | None] = dict.fromkeys(old)
     for path, mode in edits.modes.items():
         old[path] = before.file(path)
-        after[path] = _with_mode(old[path], mode)
+        after[path] = old[path]._replace(mode=mode)
     for put in edits.puts:
         before.require_room(put.path, frozenset(edits.gone))
         standing = before.at(put.path)
@@ -86,13 +87,14 @@ def apply(new: NewObjects, tree: ObjectId | None, edits: Edits) -> Edited:
             old[put.path] = standing
         after[put.path] = _put(new, before, put, standing)
     if edits.keep_empty_folders:
-        after |= dict.fromkeys(_emptied(before, after), Entry(trees.NORMAL, new.blob(b""), "file"))
-    written = {path: entry for path, entry in after.items() if entry is not None}
+        after |= dict.fromkeys(_emptied(before, after), Item(trees.NORMAL, new.blob(b"")))
+    edits_by_path = {path.encode(): item for path, item in after.items()}
+    written = {path: item for path, item in after.items() if item is not None}
     return Edited(
-        trees.changed(new.base, tree, after, new.tree),
-        added={path: entry for path, entry in written.items() if path not in old},
-        updated={path: entry for path, entry in written.items() if path in old and _differ(old[path], entry)},
-        deleted={path: entry for path, entry in old.items() if path not in written},
+        write_tree(new.base, tree, edits_by_path, new.tree, keeps_modes=True),
+        added={path: item for path, item in written.items() if path not in old},
+        updated={path: item for path, item in written.items() if path in old and old[path] != item},
+        deleted={path: item for path, item in old.items() if path not in written},
     )
 
 
@@ -104,12 +106,10 @@ class _Tree:
         self._tree = tree
         self._opened: trees.Opened = {}
 
-    def at(self, path: str) -> Entry | None:
-        if self._tree is None:
-            return None
-        return trees.entry_at(self._repository, self._tree, path, self._opened)
+    def at(self, path: str) -> Item | None:
+        return trees.item_at(self._repository, self._tree, path, self._opened)
 
-    def file(self, path: str) -> Entry:
+    def file(self, path: str) -> Item:
         """Return a file or symbolic link.
 
         Raises:
@@ -124,19 +124,19 @@ class _Tree:
         """Refuse a file where a folder is, or whose folder is a file, unless that goes by the same commit."""
         if self._tree is None:
             return
-        along = trees.entries_along(self._repository, self._tree, path, self._opened)
+        along = trees.items_along(self._repository, self._tree, path, self._opened)
         for step, found in zip((*folders_of(path), path), along, strict=False):
-            if found.kind == "submodule":
+            if found.mode == trees.SUBMODULE:
                 raise Fault("FilePathConflictsWithSubmodulePathException", f"{step} is a submodule")
             if found.is_content and step != path and step not in gone:
                 raise Fault("DirectoryNameConflictsWithFileNameException", f"{step} is a file, not a folder")
-            if found.kind == "folder" and step == path and not self.empties(path, gone):
+            if found.is_tree and step == path and not self.empties(path, gone):
                 raise Fault("FileNameConflictsWithDirectoryNameException", f"{path} is a folder")
 
     def empties(self, path: str, gone: frozenset[str]) -> bool:
         """Tell whether nothing is left of a folder. Looks no further than to the first file that stays."""
         found = self.at(path)
-        if found is None or found.kind != "folder":
+        if found is None or not found.is_tree:
             return False
         raw = frozenset(each.encode() for each in gone)
         waiting = [(path.encode() + b"/", found.object_id)]
@@ -148,35 +148,27 @@ class _Tree:
                 continue
             if not any(each.startswith(folder) for each in raw):
                 seen.add(tree)
-            for entry in trees.entries(self._repository, tree):
-                below = folder + entry.name
-                if entry.kind == "folder":
-                    waiting.append((below + b"/", entry.object_id))
+            for name, item in trees.items(self._repository, tree).items():
+                below = folder + name
+                if item.is_tree:
+                    waiting.append((below + b"/", item.object_id))
                 elif below not in raw:
                     return False
         return True
 
 
-def _put(new: NewObjects, before: _Tree, put: Put, standing: Entry | None) -> Entry:
+def _put(new: NewObjects, before: _Tree, put: Put, standing: Item | None) -> Item:
     if put.source is not None:
         source = before.file(put.source)
-        return source if put.mode is None else _with_mode(source, put.mode)
+        return source if put.mode is None else source._replace(mode=put.mode)
     kept = standing.mode if standing is not None and standing.is_content else trees.NORMAL
-    return _with_mode(Entry(kept, new.blob(put.content), "file"), kept if put.mode is None else put.mode)
+    return Item(kept if put.mode is None else put.mode, new.blob(put.content))
 
 
-def _with_mode(entry: Entry, mode: int) -> Entry:
-    return Entry(mode, entry.object_id, "symlink" if mode == trees.SYMLINK else "file")
-
-
-def _differ(old: Entry, new: Entry) -> bool:
-    return (old.mode, old.object_id) != (new.mode, new.object_id)
-
-
-def _emptied(before: _Tree, after: Mapping[str, Entry | None]) -> Iterator[str]:
+def _emptied(before: _Tree, after: Mapping[str, Item | None]) -> Iterator[str]:
     """Yield a keeper's path for each folder that loses its last file, other than a keeper itself."""
-    gone = frozenset(path for path, entry in after.items() if entry is None)
-    put = [path for path, entry in after.items() if entry is not None]
+    gone = frozenset(path for path, item in after.items() if item is None)
+    put = [path for path, item in after.items() if item is not None]
     filled = {folder for path in put for folder in folders_of(path)}
     for folder in {path.rpartition("/")[0] for path in gone if path.rpartition("/")[2] != KEEPER}:
         replaced = any(each in put for each in (*folders_of(folder), folder))

@@ -20,9 +20,8 @@ from moorage.core.names import ObjectId
 from moorage.git import objects, trees
 from moorage.git.file_revisions import Revision, latest, revisions
 from moorage.git.renames import RenameLimits, find_renames
-from moorage.git.tree_changes import Item
-from moorage.git.tree_differences import Difference, differences, item
-from moorage.git.tree_differences import Item as Entry
+from moorage.git.tree_differences import Difference, differences
+from moorage.git.trees import Item
 
 if TYPE_CHECKING:
     from moorage.git.environment import Place
@@ -193,21 +192,21 @@ class _History:
 
     def _origin(self, commit: ObjectId, parent: ObjectId, path: bytes) -> bytes | None:
         """Return the path that a file was renamed from in a commit, seen from one parent."""
-        added = item(trees.entry_at(self._repository, self._tree(commit), path))
+        added = trees.item_at(self._repository, self._tree(commit), path)
         if added is None:
             return None
-        trees_of = (Entry(trees.FOLDER, self._tree(each)) for each in (parent, commit))
+        trees_of = (Item(trees.FOLDER, self._tree(each)) for each in (parent, commit))
         changed = differences(self._repository, *trees_of, additions=False)
         different = islice(self._counted(changed), _MOST_CHANGED)
         gone = (each for each in different if each.after is None)
         deleted = {
-            each.path: Item(*each.before)
+            each.path: each.before
             for each in islice(gone, _MOST_DELETED)
             if each.before is not None and each.before.mode != trees.SUBMODULE
         }
         if not deleted:
             return None
-        found = find_renames(self._repository, deleted, {path: Item(*added)}, set(deleted), _RENAMES)
+        found = find_renames(self._repository, deleted, {path: added}, set(deleted), _RENAMES)
         return next(iter(found), None)
 
     def _counted(self, found: Iterator[Difference]) -> Iterator[Difference]:
@@ -219,8 +218,8 @@ class _History:
 
     def _blob(self, commit: ObjectId, path: bytes) -> ObjectId | None:
         """Return the file, or symbolic link, that a commit has at a path."""
-        entry = trees.entry_at(self._repository, self._tree(commit), path)
-        return entry.object_id if entry is not None and entry.is_content else None
+        found = trees.item_at(self._repository, self._tree(commit), path)
+        return found.object_id if found is not None and found.is_content else None
 
     def _tree(self, commit: ObjectId) -> ObjectId:
         return _object_id(self._commit(commit).tree_id)

@@ -16,8 +16,9 @@ from moorage.core.names import ObjectId
 from moorage.git.merge_bases import divergence, merge_bases
 from moorage.git.renames import RenameLimits
 from moorage.git.three_way import MergeLimits, Merger, TreeMerge, Verdict
-from moorage.git.tree_changes import Item, Three
+from moorage.git.tree_changes import Three
 from moorage.git.tree_writing import write_tree
+from moorage.git.trees import Item, item_at
 from moorage.git.virtual_base import VirtualBases
 from moorage.repos.authoring import building
 from moorage.repos.merge_resolution import Edit, Resolver
@@ -79,6 +80,7 @@ class Compared:
     """A merge looked at, while its repository is open: for those who tell of single files."""
 
     outcome: MergeOutcome
+    repository: pygit2.Repository
     merger: Merger
     trees: tuple[ObjectId | None, ObjectId, ObjectId]  # base (a virtual one, maybe), destination, source
     merged: TreeMerge
@@ -90,7 +92,7 @@ class Compared:
         """
         if path in self.merged.disputed:
             return self.merged.disputed[path]
-        three = Three(*(self.merger.reader.at(tree, path) for tree in self.trees))
+        three = Three(*(item_at(self.repository, tree, path) for tree in self.trees))
         if all(item is None or item.is_tree for item in three):
             return None
         return Verdict(three, three.settled)
@@ -119,10 +121,10 @@ def compare(
     ours, theirs = _tree(scratch, destination), _tree(scratch, source)
     if rules.option is MergeOption.FAST_FORWARD:
         outcome = MergeOutcome(base, destination, source, mergeable=base == destination, tree=theirs)
-        return Compared(outcome, merger, (ours, ours, theirs), TreeMerge({}, {}))
+        return Compared(outcome, scratch, merger, (ours, ours, theirs), TreeMerge({}, {}))
     from_tree = VirtualBases(scratch, merger).tree(bases)
     merged = merger.merge(from_tree, ours, theirs)
-    resolver = Resolver(scratch, merger.reader, (from_tree, ours, theirs), merged, rules)
+    resolver = Resolver(scratch, merged, rules)
     conflicts = resolver.run()
     outcome = MergeOutcome(
         base,
@@ -133,7 +135,7 @@ def compare(
         conflicts=tuple(sorted(conflicts)),
         edits={} if conflicts else resolver.edits,
     )
-    return Compared(outcome, merger, (from_tree, ours, theirs), merged)
+    return Compared(outcome, scratch, merger, (from_tree, ours, theirs), merged)
 
 
 def manual_merge_required(outcome: MergeOutcome, option: MergeOption) -> Fault:

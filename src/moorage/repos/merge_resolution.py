@@ -8,10 +8,10 @@ from typing import Final
 import pygit2
 
 from moorage.core.faults import Fault
-from moorage.core.names import ZERO_ID, ObjectId
+from moorage.core.names import ZERO_ID
 from moorage.git.text_merge import Change
 from moorage.git.three_way import TreeMerge, Verdict, below
-from moorage.git.tree_changes import GITLINK, Item, TreeReader
+from moorage.git.trees import SUBMODULE, Item
 from moorage.repos.merge_rules import DetailLevel, Keep, MergeRules, Replacement, Resolution, Strategy
 
 
@@ -27,8 +27,6 @@ _GONE: Final = Edit(None)
 _SIDES: Final = {Keep.BASE: 0, Keep.DESTINATION: 1, Keep.SOURCE: 2}
 _ACCEPTED: Final = {Strategy.ACCEPT_SOURCE: Keep.SOURCE, Strategy.ACCEPT_DESTINATION: Keep.DESTINATION}
 
-Trees = tuple[ObjectId | None, ObjectId, ObjectId]
-
 
 class Resolver:
     """Settles one merge of trees by its rules. `edits` are to be made to the destination's tree."""
@@ -36,14 +34,10 @@ class Resolver:
     def __init__(
         self,
         repository: pygit2.Repository,
-        reader: TreeReader,
-        trees: Trees,
         merged: TreeMerge,
         rules: MergeRules,
     ) -> None:
         self._repository = repository
-        self._reader = reader
-        self._trees = trees
         self._merged = merged
         self._rules = rules
         self._paths = sorted({*merged.settled, *merged.disputed})
@@ -154,7 +148,7 @@ def _new_mode(path: bytes, verdict: Verdict, replacement: Replacement) -> int:
 
 
 def _takes_mode(item: Item) -> bool:
-    return not item.is_tree and item.mode != GITLINK
+    return not item.is_tree and item.mode != SUBMODULE
 
 
 def _invalid(path: bytes, reason: str) -> Fault:

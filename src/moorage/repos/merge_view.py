@@ -10,7 +10,7 @@ import pygit2
 
 from moorage.git.text_merge import Change, Lines, TextMerge, is_binary
 from moorage.git.three_way import Verdict
-from moorage.git.tree_changes import DIRECTORY, EXECUTABLE, GITLINK, SYMLINK, Item
+from moorage.git.trees import EXECUTABLE, FOLDER, SUBMODULE, SYMLINK, Item, item_at
 from moorage.repos.merge import MAX_FILE_BYTES_TO_LOAD
 from moorage.repos.merge_rules import DetailLevel, MergeRules, Strategy
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # The order of a Three: what the API calls its members.
 _MEMBERS: Final = ("base", "destination", "source")
-_OBJECT_TYPES: Final = {DIRECTORY: "DIRECTORY", GITLINK: "GIT_LINK", SYMLINK: "SYMBOLIC_LINK"}
+_OBJECT_TYPES: Final = {FOLDER: "DIRECTORY", SUBMODULE: "GIT_LINK", SYMLINK: "SYMBOLIC_LINK"}
 
 
 class View:
@@ -86,7 +86,7 @@ class View:
         """Return what each version has at a path, folders too."""
         found: dict[str, Item] = {}
         for name, item, tree in zip(_MEMBERS, verdict.three, self._compared.trees, strict=True):
-            here = item or self._compared.merger.reader.at(tree, path)
+            here = item or item_at(self._compared.repository, tree, path)
             if here is not None and (item is not None or here.is_tree):
                 found[name] = here
         return found

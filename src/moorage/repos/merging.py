@@ -15,8 +15,9 @@ from sqlalchemy import Connection
 from moorage.core.faults import Fault
 from moorage.core.names import ZERO_ID, ObjectId, RefName
 from moorage.git.ref_names import RESERVED
-from moorage.git.tree_changes import NORMAL, Item, TreeReader, changes
+from moorage.git.tree_changes import changes
 from moorage.git.tree_writing import write_tree
+from moorage.git.trees import NORMAL, Item, item_at
 from moorage.repos.authoring import building
 from moorage.repos.commit import Also
 from moorage.repos.merge import MAX_ITEMS_TO_COMPARE, MergeOutcome, manual_merge_required, merge
@@ -216,19 +217,18 @@ def _made(new: NewObjects, outcome: MergeOutcome, asked: MergeAsked) -> Merged:
 
 def _with_folders_kept(repository: pygit2.Repository, before: ObjectId, after: ObjectId) -> ObjectId:
     """Put a .gitkeep file into each folder that lost its last file by the merge."""
-    reader = TreeReader(repository)
-    gone = changes(reader, before, after, after, limit=MAX_ITEMS_TO_COMPARE, whole=True).by_path
+    gone = changes(repository, before, after, after, limit=MAX_ITEMS_TO_COMPARE, whole=True).by_path
     folders = {path.rpartition(b"/")[0] for path, three in gone.items() if three.ours is None}
-    emptied = [folder for folder in folders if folder and _is_nowhere(reader, after, folder)]
+    emptied = [folder for folder in folders if folder and _is_nowhere(repository, after, folder)]
     if not emptied:
         return after
     keep = Item(NORMAL, ObjectId(str(repository.create_blob(b""))))
     return write_tree(repository, after, {folder + b"/" + _GITKEEP: keep for folder in sorted(emptied)})
 
 
-def _is_nowhere(reader: TreeReader, tree: ObjectId, folder: bytes) -> bool:
+def _is_nowhere(repository: pygit2.Repository, tree: ObjectId, folder: bytes) -> bool:
     """Whether a folder is gone, with no file in its place or in that of a folder around it."""
     parts = folder.split(b"/")
-    around = (reader.at(tree, b"/".join(parts[: end + 1])) for end in range(len(parts)))
+    around = (item_at(repository, tree, b"/".join(parts[: end + 1])) for end in range(len(parts)))
     missing = next((item for item in around if item is None or not item.is_tree), Item(NORMAL, ZERO_ID))
     return missing is None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from merges_at_hand import EXECUTABLE, GITLINK, NORMAL, SYMLINK, TEN, Files, Sides, encoded, line, text
+from merges_at_hand import EXECUTABLE, NORMAL, SUBMODULE, SYMLINK, TEN, Files, Sides, encoded, line, text
 from moorage.core.faults import Fault
 from repositories_at_hand import Desk
 
@@ -149,9 +149,9 @@ KINDS: list[tuple[str, Files, Files, Files, dict[str, Any]]] = [
     ),
     (
         "a submodule",
-        {"f": (GITLINK, b"1" * 40)},
-        {"f": (GITLINK, b"2" * 40)},
-        {"f": (GITLINK, b"3" * 40)},
+        {"f": (SUBMODULE, b"1" * 40)},
+        {"f": (SUBMODULE, b"2" * 40)},
+        {"f": (SUBMODULE, b"3" * 40)},
         {"contentConflict": True, "fileSizes": {}, "fileModes": {}},
     ),
     (

@@ -12,7 +12,8 @@ import pytest
 
 from moorage.core.names import ObjectId
 from moorage.git import trees
-from moorage.git.tree_differences import Difference, Item, differences
+from moorage.git.tree_differences import Difference, differences
+from moorage.git.trees import Item
 from random_histories import History, generate
 
 COMMITS = 120

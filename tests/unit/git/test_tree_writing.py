@@ -11,9 +11,11 @@ import pytest
 from merge_histories import History
 from moorage.core.faults import Fault
 from moorage.core.names import ObjectId
+from moorage.git import trees
 from moorage.git.renames import RenameLimits, find_renames
-from moorage.git.tree_changes import DIRECTORY, EXECUTABLE, NORMAL, Item, Three, TreeReader, changes
+from moorage.git.tree_changes import Three, changes
 from moorage.git.tree_writing import write_tree
+from moorage.git.trees import EXECUTABLE, FOLDER, NORMAL, Item
 
 FEW = RenameLimits(pairs=100, bytes=100_000, comparisons=100_000)
 
@@ -56,8 +58,13 @@ def test_old_modes_count_as_those_of_today(repository: pygit2.Repository) -> Non
     raw = bytes.fromhex(file.object_id)
     content = b"100664 a\0" + raw + b"100775 b\0" + raw
     tree = ObjectId(str(repository.odb.write(pygit2.enums.ObjectType.TREE, content)))
-    items = TreeReader(repository).items(tree)
+    items = trees.items(repository, tree)
     assert {name: item.mode for name, item in items.items()} == {b"a": NORMAL, b"b": EXECUTABLE}
+    more = {b"c": file}
+    today = b"100644 a\0" + raw + b"100755 b\0" + raw + b"100644 c\0" + raw
+    assert repository.odb.read(write_tree(repository, tree, more))[1] == today
+    kept = write_tree(repository, tree, more, keeps_modes=True)
+    assert repository.odb.read(kept)[1] == content + b"100644 c\0" + raw
 
 
 def test_folders_that_one_side_changed_are_told_as_one_and_limited(repository: pygit2.Repository) -> None:
@@ -65,19 +72,18 @@ def test_folders_that_one_side_changed_are_told_as_one_and_limited(repository: p
     base = write_tree(repository, None, {b"a/b": file, b"c": file})
     ours = write_tree(repository, base, {b"a/b": other})
     theirs = write_tree(repository, base, {b"c": other})
-    reader = TreeReader(repository)
-    found = changes(reader, base, ours, theirs, limit=2)
+    found = changes(repository, base, ours, theirs, limit=2)
     assert sorted(found.by_path) == [b"a", b"c"]
-    whole = changes(reader, base, ours, theirs, limit=3, whole=True)
+    whole = changes(repository, base, ours, theirs, limit=3, whole=True)
     assert whole.by_path == {b"a/b": Three(file, other, file), b"c": Three(file, file, other)}
     with pytest.raises(Fault, match="MaximumItemsToCompareExceededException"):
-        changes(reader, base, ours, theirs, limit=1)
+        changes(repository, base, ours, theirs, limit=1)
 
 
 def test_names_that_are_no_text_are_merged_as_they_are(repository: pygit2.Repository) -> None:
     file = blob(repository, b"x\n")
     tree = write_tree(repository, None, {b"\xff\xfe/\xe9": file})
-    assert TreeReader(repository).at(tree, b"\xff\xfe/\xe9") == file
+    assert trees.item_at(repository, tree, b"\xff\xfe/\xe9") == file
 
 
 def lines(*numbers: int) -> bytes:
@@ -110,22 +116,29 @@ def nested(repository: pygit2.Repository, item: Item, depth: int) -> ObjectId:
         mode = b"40000" if item.is_tree else b"100644"
         content = mode + b" n\0" + bytes.fromhex(item.object_id)
         tree = ObjectId(str(repository.odb.write(pygit2.enums.ObjectType.TREE, content)))
-        item = Item(DIRECTORY, tree)
+        item = Item(FOLDER, tree)
     return item.object_id
+
+
+def test_folders_deeper_than_pythons_calls_are_written_and_walked(repository: pygit2.Repository) -> None:
+    one, two = blob(repository, b"1\n"), blob(repository, b"2\n")
+    before, after = (nested(repository, item, 3_000) for item in (one, two))
+    path = b"/".join([b"n"] * 3_000)
+    assert write_tree(repository, before, {path: two}) == after
+    assert trees.item_at(repository, after, path) == two
 
 
 def test_folders_deeper_than_anything_real_are_not_looked_into(repository: pygit2.Repository) -> None:
     one, two, three = (blob(repository, content) for content in (b"1\n", b"2\n", b"3\n"))
-    reader = TreeReader(repository)
     for depth, refused in ((400, False), (3_000, True)):
-        trees = [nested(repository, item, depth) for item in (one, two, three)]
+        three_trees = [nested(repository, item, depth) for item in (one, two, three)]
         if refused:
             with pytest.raises(Fault, match="folders deep"):
-                changes(reader, *trees, limit=10_000)
+                changes(repository, *three_trees, limit=10_000)
         else:
-            ((path, found),) = changes(reader, *trees, limit=10_000).by_path.items()
+            ((path, found),) = changes(repository, *three_trees, limit=10_000).by_path.items()
             assert found == Three(one, two, three)
-            assert write_tree(repository, trees[0], {path: two}) == trees[1]
+            assert write_tree(repository, three_trees[0], {path: two}) == three_trees[1]
 
 
 def test_a_folder_larger_than_anything_real_is_not_read(repository: pygit2.Repository) -> None:
@@ -133,4 +146,4 @@ def test_a_folder_larger_than_anything_real_is_not_read(repository: pygit2.Repos
     content = b"".join(b"100644 %0200d\0%b" % (number, entry) for number in range(40_000))
     tree = ObjectId(str(repository.odb.write(pygit2.enums.ObjectType.TREE, content)))
     with pytest.raises(Fault, match="MaximumItemsToCompareExceededException"):
-        TreeReader(repository).items(tree)
+        changes(repository, None, tree, tree, limit=10)

@@ -18,7 +18,7 @@ import pytest
 from merge_histories import Files, History, Pair, pairs
 from moorage.core.names import ObjectId
 from moorage.git.merge_bases import divergence, is_ancestor, merge_bases
-from moorage.git.tree_changes import NORMAL
+from moorage.git.trees import NORMAL
 from moorage.repos.merge import MergeOutcome, compare
 from moorage.repos.merge_rules import DetailLevel, MergeOption, MergeRules, Strategy
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from types_boto3_codecommit.type_defs import CreateCommitInputTypeDef
 
-    from moorage.git.trees import Entry
+    from moorage.git.trees import Item
     from moorage.services.call import Call
 
 # Source: "Quotas in AWS CodeCommit", and the texts of the errors for too large files and folders.
@@ -75,14 +75,14 @@ def create_commit(call: Call, request: CreateCommitInputTypeDef) -> dict[str, An
     }
 
 
-def _listed(entries: Mapping[str, Entry]) -> list[dict[str, str]]:
+def _listed(items: Mapping[str, Item]) -> list[dict[str, str]]:
     return [
         {
             "absolutePath": path,
-            "blobId": entry.object_id,
-            "fileMode": file_modes.name_of(entry.mode),
+            "blobId": item.object_id,
+            "fileMode": file_modes.name_of(item.mode),
         }
-        for path, entry in sorted(entries.items())
+        for path, item in sorted(items.items())
     ]
 
 

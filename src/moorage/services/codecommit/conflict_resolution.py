@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from moorage.core.faults import Fault
-from moorage.git.tree_changes import EXECUTABLE, NORMAL, SYMLINK
 from moorage.repos.merge_rules import Keep, Replacement, Resolution, Strategy
-from moorage.services.codecommit import paths
+from moorage.services.codecommit import file_modes, paths
 from moorage.services.codecommit.names import shown
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ MAX_ENTRIES: Final = 1_000
 # Source: "Quotas in AWS CodeCommit", files and commits made by the API.
 MAX_FILE_BYTES: Final = 6 * 1024 * 1024
 MAX_BYTES: Final = 7 * 1024 * 1024
-
-MODES: Final = {"NORMAL": NORMAL, "EXECUTABLE": EXECUTABLE, "SYMLINK": SYMLINK}
 
 
 def resolution(request: Request) -> dict[bytes, Resolution]:
@@ -60,7 +57,7 @@ def _entries(asked: Mapping[str, Any]) -> Iterator[tuple[bytes, Resolution]]:
     for entry in asked.get("deleteFiles", ()):
         yield _path(entry), None
     for entry in asked.get("setFileModes", ()):
-        yield _path(entry), MODES[entry["fileMode"]]
+        yield _path(entry), file_modes.GIT_MODES[entry["fileMode"]]
 
 
 def _path(entry: Mapping[str, Any]) -> bytes:
@@ -80,8 +77,7 @@ def _replacement(entry: Mapping[str, Any]) -> Replacement:
             "InvalidReplacementContentException",
             f"The replacement {keep} of {shown(entry['filePath'])} has content: only USE_NEW_CONTENT does",
         )
-    mode = entry.get("fileMode")
-    return Replacement(keep, content or b"", None if mode is None else MODES[mode])
+    return Replacement(keep, content or b"", file_modes.git_mode(entry))
 
 
 def _require_small(found: Mapping[bytes, Resolution]) -> None:

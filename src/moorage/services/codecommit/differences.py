@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from types_boto3_codecommit.type_defs import GetBlobDifferencesInputTypeDef, GetDifferencesInputTypeDef
 
     from moorage.core.names import ObjectId
-    from moorage.git.tree_differences import Difference, Item
+    from moorage.git.tree_differences import Difference
+    from moorage.git.trees import Item
     from moorage.repos.blob_differences import Change, Hunk
     from moorage.repos.opened import OpenRepository
     from moorage.services.call import Call

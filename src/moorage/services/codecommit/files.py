@@ -61,7 +61,7 @@ def get_file(call: Call, request: GetFileInputTypeDef) -> dict[str, Any]:
         commit = specifiers.required(
             repository, request.get("commitSpecifier", specifiers.HEAD), reader=reader
         )
-        found = trees.entry_at(reader, trees.tree_of(reader, commit), path)
+        found = trees.item_at(reader, trees.tree_of(reader, commit), path)
         if found is None or not found.is_content:
             raise Fault("FileDoesNotExistException", f"There is no file {names.shown(path)} in {commit}")
         content = _content(reader, found.object_id)

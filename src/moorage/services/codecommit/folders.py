@@ -14,20 +14,15 @@ from moorage.services.codecommit.targets import Request, named_repository
 if TYPE_CHECKING:
     from types_boto3_codecommit.type_defs import GetFolderInputTypeDef
 
-    from moorage.git.trees import Entry, Kind
+    from moorage.git.trees import Item
     from moorage.services.call import Call
 
-_LISTS: Final[dict[Kind, str]] = {
-    "folder": "subFolders",
-    "file": "files",
-    "symlink": "symbolicLinks",
-    "submodule": "subModules",
-}
-_IDS: Final[dict[Kind, str]] = {
-    "folder": "treeId",
-    "file": "blobId",
-    "symlink": "blobId",
-    "submodule": "commitId",
+# What each kind of item is listed as, and what its id is called.
+_LISTS: Final = {
+    trees.FOLDER: ("subFolders", "treeId"),
+    trees.REGULAR: ("files", "blobId"),
+    trees.SYMLINK: ("symbolicLinks", "blobId"),
+    trees.SUBMODULE: ("subModules", "commitId"),
 }
 
 
@@ -48,22 +43,22 @@ def get_folder(call: Call, request: GetFolderInputTypeDef) -> dict[str, Any]:
         commit = specifiers.required(
             repository, request.get("commitSpecifier", specifiers.HEAD), reader=reader
         )
-        found = trees.entry_at(reader, trees.tree_of(reader, commit), path)
-        if found is None or found.kind != "folder":
+        found = trees.item_at(reader, trees.tree_of(reader, commit), path)
+        if found is None or not found.is_tree:
             raise Fault("FolderDoesNotExistException", f"There is no folder {names.shown(path)} in {commit}")
-        lists: dict[str, Any] = {name: [] for name in _LISTS.values()}
-        for entry in trees.entries(reader, found.object_id):
-            lists[_LISTS[entry.kind]].append(_shown(path, entry))
+        lists: dict[str, Any] = {name: [] for name, _ in _LISTS.values()}
+        for name, item in trees.items(reader, found.object_id).items():
+            lists[_LISTS[item.kind][0]].append(_shown(path, name, item))
     return {"commitId": commit, "folderPath": path, "treeId": found.object_id, **lists}
 
 
-def _shown(folder: str, entry: Entry) -> dict[str, str]:
-    name = entry.name.decode(errors="replace")
+def _shown(folder: str, raw_name: bytes, item: Item) -> dict[str, str]:
+    name = raw_name.decode(errors="replace")
     shown = {
-        _IDS[entry.kind]: str(entry.object_id),
+        _LISTS[item.kind][1]: str(item.object_id),
         "absolutePath": f"{folder}/{name}" if folder else name,
         "relativePath": name,
     }
-    if entry.is_content:
-        shown["fileMode"] = file_modes.name_of(entry.mode)
+    if item.is_content:
+        shown["fileMode"] = file_modes.name_of(item.mode)
     return shown
