@@ -38,7 +38,7 @@ class Helper:
 
     @property
     def of_repository(self) -> bool:
-        return self.entry.scope in {"local", "worktree"}
+        return is_of_repository(self.entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,7 @@ class Repository:
     """The repository that the user stands in."""
 
     folder: Path  # .git, or where it leads
+    config: Path
     pre_push: str | None  # the hook's path
     pack_bytes: int
 
@@ -197,6 +198,11 @@ class Facts:
     def program(self, word: str | None) -> Program | None:
         """Return a program by the word that a line starts it with; None if doctor did not look for it."""
         return None if word is None else self.programs.get(word)
+
+
+def is_of_repository(entry: Entry) -> bool:
+    """Tell whether an entry is the repository's (which may be anybody's), not the user's."""
+    return entry.scope in {"local", "worktree"}
 
 
 def place(entry: Entry) -> str:

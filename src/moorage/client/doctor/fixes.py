@@ -9,7 +9,7 @@ from pathlib import Path
 
 from moorage.client import git_config
 from moorage.client.changes import Change, ChangeRefused
-from moorage.client.doctor.facts import Facts, Helper, Target
+from moorage.client.doctor.facts import Facts, Helper, Target, is_of_repository
 from moorage.client.doctor.finding import Command, Edit, Finding, Mode
 from moorage.client.git_config import EMPTY_HELPER_RESETS, ConfigSyntaxError, Entry
 from moorage.client.machine import Machine
@@ -25,21 +25,28 @@ def own_section(facts: Facts, target: Target, why: str, *, line: str | None = No
     """
     if facts.git is None or facts.git.version < EMPTY_HELPER_RESETS or not target.is_trusted:
         return ()
+    file = _file(facts, target)
+    if file is None:
+        return ()
     pairs = [("helper", ""), ("helper", line or best_line(facts, target)), ("useHttpPath", "true")]
     section = f"credential.{target.url.origin}"
-    return (
-        Edit(
-            _file(facts, target), lambda text: git_config.with_section(text, section, pairs, last=True), why
-        ),
-    )
+    return (Edit(file, lambda text: git_config.with_section(text, section, pairs, last=True), why),)
 
 
-def _file(facts: Facts, target: Target) -> Path:
+def _file(facts: Facts, target: Target) -> Path | None:
+    """Return the file that has the say about a host's helpers; None where only a person can tell.
+
+    A repository's lines are written into its own file alone: it could include the user's, and have them
+    copied there.
+    """
     involved: list[Entry | None] = [helper.entry for helper in target.helpers]
-    for entry in (*involved, target.use_http_path):
-        if entry is not None and entry.scope == "local" and entry.file is not None:
-            return entry.file
-    return facts.global_config
+    of_repository = [
+        entry for entry in (*involved, target.use_http_path) if entry is not None and is_of_repository(entry)
+    ]
+    if not of_repository:
+        return facts.global_config
+    own = facts.repository.config if facts.repository is not None else None
+    return own if all(entry.scope == "local" and entry.file == own for entry in of_repository) else None
 
 
 def best_line(facts: Facts, target: Target) -> str:
@@ -116,7 +123,8 @@ def remote_url(facts: Facts, target: Target) -> tuple[Edit, ...]:
     entry = target.entry
     if entry is None or entry.file is None or target.remote is None:
         return ()
-    if sum(each.key == entry.key for each in facts.entries) != 1:
+    is_own = facts.repository is not None and entry.file == facts.repository.config
+    if not is_own or sum(each.key == entry.key for each in facts.entries) != 1:
         return ()
     section = f"remote.{target.remote}"
     return (

@@ -79,7 +79,12 @@ def _aws_file(machine: Machine, path: str) -> AwsFile:
 
 
 def _programs(machine: Machine, git: Git | None, looked_at: tuple[Target, ...]) -> dict[str, Program]:
-    lines = (helper.line for target in looked_at for helper in target.helpers if helper.is_codecommits)
+    lines = [
+        helper.line
+        for target in looked_at
+        for helper in target.helpers
+        if helper.is_codecommits and not helper.of_repository  # whose programs are not asked for a version
+    ]
     words = [word for line in lines for word in (line.program, line.program_meant) if word is not None]
     found = programs.found(machine, git, words)
     for word, program in found.items():
@@ -135,7 +140,9 @@ def _repository(machine: Machine, entries: list[Entry]) -> Repository | None:
     )
     hook = machine.git_home / str(hooks)[2:] if str(hooks).startswith("~") else machine.folder / hooks
     is_hook = machine.is_file(hook / "pre-push")
-    return Repository(folder, str(hook / "pre-push") if is_hook else None, _pack_bytes(machine, common))
+    return Repository(
+        folder, common / "config", str(hook / "pre-push") if is_hook else None, _pack_bytes(machine, common)
+    )
 
 
 def _folders(machine: Machine) -> Iterator[Path]:

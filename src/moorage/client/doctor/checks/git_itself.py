@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from moorage.client.doctor.facts import Facts, place
+from moorage.client.doctor.asking import STORES
+from moorage.client.doctor.facts import Facts, is_of_repository, place
 from moorage.client.doctor.finding import Finding, found, typed
 from moorage.client.doctor.helper_line import read
 from moorage.client.helper_kinds import kind
@@ -18,6 +19,7 @@ _OLD_LIBRARIES = (
     (re.compile(r"OpenSSL/(?:0\.|1\.0\.0)\w*"), "this OpenSSL does not know TLS 1.2"),
 )
 # Keys whose value git starts as a program, without the ones that nearly every repository sets.
+_SHELLS_OWN = re.compile(r"[$;&|<>`(){}\\\n]")
 _PROGRAMS = {"core.sshcommand", "core.askpass", "core.gitproxy", "core.alternaterefscommand"}
 
 
@@ -79,10 +81,10 @@ def no_program_brings_its_own_git(facts: Facts) -> Iterator[Finding]:
 
 def repository_names_no_programs(facts: Facts) -> Iterator[Finding]:
     for entry in facts.entries:
-        if entry.scope not in {"local", "worktree"} or not entry.value:
+        if not is_of_repository(entry) or not entry.value:
             continue
         names = entry.key.startswith("credential.") and entry.key.endswith(".helper")
-        if names and kind(entry.value) == "other" and not read(entry.value).is_codecommits:
+        if names and not _is_well_known(facts, entry.value):
             yield found(
                 "helper-of-repository",
                 "This repository names a credential helper of its own. Doctor did not run it.",
@@ -98,3 +100,13 @@ def repository_names_no_programs(facts: Facts) -> Iterator[Finding]:
                 consequence="Git runs it with your rights.",
                 remedy="If it is not yours: " + typed("git", "config", "--local", "--unset-all", entry.key),
             )
+
+
+def _is_well_known(facts: Facts, value: str) -> bool:
+    """Tell whether a helper's line is one that setup or the guide writes, or the name of a common helper."""
+    if kind(value) in STORES and not value.startswith(("!", "/")):
+        return True
+    ours = value.startswith(facts.moorage_helper)
+    rest = value.removeprefix(facts.moorage_helper).replace('"$@"', "").replace("$@", "")
+    is_named = ours or read(value).program in {"aws", "git-credential-moorage"}
+    return is_named and _SHELLS_OWN.search(rest) is None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from moorage.client import git_config
 from moorage.client.doctor import fixes, urls
 from moorage.client.doctor.asking import STORES, is_true
-from moorage.client.doctor.facts import Facts, Helper, Target, place
+from moorage.client.doctor.facts import Facts, Helper, Target, is_of_repository, place
 from moorage.client.doctor.finding import Command, Finding, Fix, found, typed
 from moorage.client.git_config import EMPTY_HELPER_RESETS, Entry
 from moorage.client.git_urls import WILDCARDS, Version
@@ -126,7 +126,7 @@ def section_is_obeyed(facts: Facts, target: Target) -> Iterator[Finding]:
             consequence="Git does not ask its helper, and asks for a user name.",
             remedy=f'Write the section as [credential "{target.url.origin}"].',
             fix=fixes.own_section(facts, target, f"a section for {target.url.origin}", line=entry.value)
-            if entry.scope != "local"
+            if not is_of_repository(entry)
             else (),
         )
 
