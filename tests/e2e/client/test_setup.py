@@ -149,6 +149,53 @@ def test_each_scope_holds_against_a_helper_of_the_systems_file(
         assert again.url == service.url("demo")
 
 
+def test_on_a_simulated_windows_the_manager_of_the_systems_file_is_asked_no_longer(
+    mary: Person, service: Service
+) -> None:
+    """Its folders, line ends and a path with blanks; its manager is a program that notes its calls."""
+    del mary.env["GIT_CONFIG_NOSYSTEM"]
+    scripts = mary.home / "Program Files (x86)" / "it's Python" / "Scripts"
+    scripts.mkdir(parents=True)
+    program = Path(sys.executable).with_name("moorage")
+    (scripts / "moorage.exe").write_text(f'#!/bin/sh\nexec {sys.executable} {program} "$@"\n')
+    (scripts / "moorage.exe").chmod(0o755)
+    manager = mary.home / ".local" / "bin" / "git-credential-manager"
+    answer = 'test "$1" != get || printf "username=a\\npassword=b\\n"'
+    manager.write_text(f'#!/bin/sh\necho "$1" >>"{mary.home}/asked"\n{answer}\n')
+    manager.chmod(0o755)
+    system = mary.home / "gitconfig of Git for Windows"
+    system.write_bytes(b"[credential]\r\n\thelper = manager\r\n")
+    start = b"\xef\xbb\xbf[user]\r\n\tname = Mary\r\n"
+    (mary.home / ".gitconfig").write_bytes(start)
+    mary.env |= {
+        "GIT_CONFIG_SYSTEM": str(system),
+        "USERPROFILE": str(mary.home),
+        "APPDATA": str(mary.home / ".config"),
+        "LOCALAPPDATA": str(mary.home / "Local"),
+    }
+    assert "Authentication failed" in mary.refused(
+        "git", "ls-remote", service.url("demo"), env={"GIT_SSL_CAINFO": str(service.ca)}
+    )
+    (mary.home / "asked").unlink()
+    machine = ThisMachine(
+        mary.env, folder=mary.home, system="windows", python=str(scripts / "python.exe").replace("/", "\\")
+    )
+    terminal = Silent()
+    options = Options(url=service.url("demo"), ca=service.ca, yes=True)
+    outcome = command.run(options, machine, terminal)
+    assert outcome.proof is not None
+    assert outcome.proof.ok, outcome.proof
+    written = (mary.home / ".gitconfig").read_bytes()
+    assert written.startswith(start)
+    assert written.count(b"\r\n") == written.count(b"\n")
+    (mary.home / "asked").unlink(missing_ok=True)  # setup asked what it keeps, to take out what is old
+    mary.ok("git", "ls-remote", service.url("demo"))
+    assert not (mary.home / "asked").exists()
+    assert command.run(options, machine, terminal).written is False
+    command.undo(machine, terminal, yes=True, dry_run=False)
+    assert (mary.home / ".gitconfig").read_bytes() == start
+
+
 def test_two_profiles_have_a_repository_each(mary: Person, service: Service) -> None:
     wrong = "[stranger]\naws_access_key_id = AKIAWRONG00000000000\naws_secret_access_key = x\n"
     with (mary.home / ".aws" / "credentials").open("a") as file:

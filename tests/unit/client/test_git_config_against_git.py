@@ -82,25 +82,40 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
     return Ground(tmp_path_factory.mktemp("git"))
 
 
-def marker(ground: Ground, number: int) -> str:
-    return f"!echo {number} >>{ground.log} && true"
+def entries_of(ground: Ground, number: int, kind: str) -> list[tuple[str, str]]:
+    """A helper that notes its number and whether it was told a path; or none; or whether to tell paths."""
+    if kind in {"true", "false"}:
+        return [("useHttpPath", kind)]
+    noting = f"!f() {{ echo {number} $(grep -c ^path=) >>{ground.log}; }}; f"
+    return [("helper", noting if kind == "helper" else "")]
 
 
-@settings(max_examples=60)
-@given(url=URLS, sections=st.lists(st.tuples(st.one_of(st.none(), SECTIONS), st.booleans()), max_size=6))
-def test_helpers_are_those_that_git_calls_in_its_order(
-    ground: Ground, url: str, sections: list[tuple[str | None, bool]]
+@settings(max_examples=80)
+@given(
+    url=URLS,
+    sections=st.lists(
+        st.tuples(
+            st.one_of(st.none(), SECTIONS), st.sampled_from(["helper", "helper", "reset", "true", "false"])
+        ),
+        max_size=7,
+    ),
+)
+def test_helpers_are_those_that_git_calls_in_its_order_and_are_told_the_path_as_git_tells_it(
+    ground: Ground, url: str, sections: list[tuple[str | None, str]]
 ) -> None:
     text = ""
-    for number, (section, resets) in enumerate(sections):
+    for number, (section, kind) in enumerate(sections):
         name = "credential" if section is None else f"credential.{section}"
-        text += git_config.with_section("", name, [("helper", "" if resets else marker(ground, number))])
+        text += git_config.with_section("", name, entries_of(ground, number, kind))
     ground.file.write_text(text)
     ground.log.unlink(missing_ok=True)
     ground.ask("credential", "fill", stdin=f"url={url}\n\n")
-    called = ground.log.read_text().split() if ground.log.exists() else []
-    told = [entry.value for entry in git_config.helpers_for(ground.entries(), url, ground.git.version)]
-    assert [value.split()[1] for value in told] == called
+    called = ground.log.read_text().splitlines() if ground.log.exists() else []
+    found = ground.entries()
+    with_path = git_config.value_for(found, url, "usehttppath", ground.git.version)
+    told = int(with_path is not None and with_path.value == "true")
+    helpers = git_config.helpers_for(found, url, ground.git.version)
+    assert [f"{entry.value.split()[3]} {told}" for entry in helpers] == called
 
 
 @settings(max_examples=60)

@@ -226,7 +226,7 @@ class Windows(ThisMachine):
     def is_file(self, path: Path | str) -> bool:
         return str(path) == self.program
 
-    program = r"C:\Users\Mary O'Hara (x86)\venv\Scripts\moorage.exe"
+    program = "C:/Users/Mary O'Hara (x86)/venv/Scripts/moorage.exe"
 
 
 def test_on_windows_the_helper_is_a_program_that_gits_shell_can_start(tmp_path: Path) -> None:

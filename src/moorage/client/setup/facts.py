@@ -114,8 +114,8 @@ def helper(machine: Machine) -> str:
     The launcher where a wheel has brought it; else the interpreter, started as the launcher starts it.
     """
     if machine.system == "windows":
-        folder = re.sub(r"[\\/]+[^\\/]*$", "", machine.python)
-        inside = [f"{folder}\\{each}" for each in ("moorage.exe", "Scripts\\moorage.exe")]
+        folder = re.sub(r"[\\/]+[^\\/]*$", "", _forward(machine.python))
+        inside = [f"{folder}/{each}" for each in ("moorage.exe", "Scripts/moorage.exe")]
         found = next(
             (each for each in inside if machine.is_file(each)), machine.which("moorage") or inside[0]
         )
