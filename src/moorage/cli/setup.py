@@ -30,10 +30,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write the two lines of AWS's guide instead: its helper, for all hosts",
     )
-    parser.add_argument(
+    endpoint = parser.add_mutually_exclusive_group()
+    endpoint.add_argument(
         "--aws-config",
-        action="store_true",
+        action="store_const",
+        const="profile",
         help="write the server's endpoint and CA into the AWS profile too",
+    )
+    endpoint.add_argument(
+        "--aws-services",
+        dest="aws_config",
+        action="store_const",
+        const="services",
+        help="the same for the services that the server speaks; the profile's others, as S3, stay at AWS",
     )
     parser.add_argument(
         "--route", choices=("rewrite", "resolve", "proxy"), help="lead AWS's own addresses to this server"

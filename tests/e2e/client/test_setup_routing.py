@@ -12,10 +12,10 @@ import pytest
 
 from e2e_names import POWER_USER, NewPerson
 from moorage.client.machine import ThisMachine
-from moorage.client.setup import command, routing
+from moorage.client.setup import command
 from moorage.client.setup.command import Outcome
 from moorage.client.setup.options import Options
-from person import AWS_V1, AWS_V2, AWS_V2_NEW, AwsCli, Person
+from person import AWS_V1, AwsCli, Person
 from relays import relaying
 from service_process import ACCOUNT, Service, serving
 from terminals import Silent
@@ -119,8 +119,9 @@ def test_a_profile_leads_boto3_and_newer_aws_clis_here_and_a_wrapper_the_older(
 ) -> None:
     credentials = mary.home / ".aws" / "credentials"
     credentials.write_text(credentials.read_text().replace("[default]", "[My Profile]"))
-    outcome = set_up(mary, service.endpoint, aws_config=True, profile="My Profile")
+    outcome = set_up(mary, service.endpoint, aws_config="profile", profile="My Profile")
     assert outcome.status == 0
+    assert not [note for note in outcome.planned.notes if "ignores endpoint_url" in note]
     mary.env |= {"AWS_PROFILE": "My Profile"}
     # The gate: whoever does not come here meets a proxy that is not there.
     mary.env["HTTPS_PROXY"] = mary.env["https_proxy"]
@@ -133,11 +134,24 @@ def test_a_profile_leads_boto3_and_newer_aws_clis_here_and_a_wrapper_the_older(
         use(mary, cli)
         assert json.loads(mary.ok("aws", "sts", "get-caller-identity"))["Arn"] == arn
     use(mary, aws_v2)
-    assert routing.ignores_endpoint_url(AWS_V2.version + " ")
-    assert not routing.ignores_endpoint_url(AWS_V2_NEW.version + " ")
-    wrapper = routing.wrapper(service.endpoint, str(service.ca))
-    said = mary.ok("sh", "-c", f"{wrapper}aws sts get-caller-identity")
+    again = set_up(mary, service.endpoint, aws_config="profile", profile="My Profile", dry_run=True)
+    (note,) = [note for note in again.planned.notes if "ignores endpoint_url" in note]
+    wrapper = note.partition("startup file: ")[2]
+    said = mary.ok("sh", "-c", f"{wrapper}\naws sts get-caller-identity")
     assert json.loads(said)["Arn"] == arn
+
+
+def test_a_profile_leads_the_services_alone_that_the_server_speaks(mary: Person, service: Service) -> None:
+    outcome = set_up(mary, service.endpoint, aws_config="services")
+    assert any("AWS_CA_BUNDLE" in note for note in outcome.planned.notes)
+    mary.env |= {"AWS_CA_BUNDLE": str(service.ca)}
+    where = "import boto3; print(*(boto3.client(s).meta.endpoint_url for s in ('codecommit', 's3')))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{WHO}\n{where}"], env=mary.env, capture_output=True, text=True, check=True
+    )
+    arn, endpoints = done.stdout.splitlines()
+    assert arn == f"arn:aws:iam::{ACCOUNT}:user/mary"
+    assert endpoints.split() == [service.endpoint, "https://s3.us-east-2.amazonaws.com"]
 
 
 def use(person: Person, cli: AwsCli) -> None:

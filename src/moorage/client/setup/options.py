@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from moorage.client.setup.facts import Scope
 from moorage.client.setup.routing import Way
+
+# For the whole profile, or for the services alone that a moorage server speaks.
+Endpoint = Literal["profile", "services"]
 
 
 class Terminal(Protocol):
@@ -28,7 +31,7 @@ class Options:
     scope: Scope = "global"
     only: bool = False
     guide: bool = False
-    aws_config: bool = False
+    aws_config: Endpoint | None = None
     route: Way | None = None
     route_to: str | None = None
     yes: bool = False

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from moorage.client import discovery
 from moorage.client.changes import Change
-from moorage.client.machine import Machine
+from moorage.client.machine import Machine, printable
 from moorage.client.setup import aws_profile, routing
 from moorage.client.setup.facts import Facts
 from moorage.client.setup.found import Found
@@ -28,8 +28,9 @@ def changes(
     """
     if options.route is not None:
         made = _routed(machine, facts, found, made=made, choices=choices, options=options)
-    if options.aws_config:
-        made = Plan([*made.changes, *_aws_config(facts, found, choices)], made.notes)
+    if options.aws_config is not None:
+        more = _aws_config(machine, facts, found, choices=choices, only_ours=options.aws_config == "services")
+        made = Plan([*made.changes, *more.changes], [*made.notes, *more.notes])
     return made
 
 
@@ -99,18 +100,38 @@ def _aws_names_ca(machine: Machine, found: Found) -> Change:
     return Change(path, machine.read(path), text, "the CA of the server's certificate for AWS's names")
 
 
-def _aws_config(facts: Facts, found: Found, choices: Choices) -> list[Change]:
+def _aws_config(machine: Machine, facts: Facts, found: Found, *, choices: Choices, only_ours: bool) -> Plan:
     told = found.target.discovered
     if told is None:
         raise RouteRefused("--aws-config writes a moorage server's endpoint: give the server's URL")
+    ca = None if found.trusted is None else str(found.trusted)
     name = choices.profile or facts.environment.get("AWS_PROFILE") or "default"
     profile = aws_profile.Profile(
         name,
         region=found.target.region,
         endpoint_url=told.endpoints["codecommit"],
-        ca_bundle=None if found.trusted is None else str(found.trusted),
+        ca_bundle=None if ca is None or only_ours else ca,
+        for_services=only_ours,
     )
-    return [aws_profile.change(Path(facts.aws_config), facts.aws_config_text, profile)]
+    notes = _old_cli_notes(machine, facts, told.endpoints["codecommit"], ca)
+    if only_ours and ca is not None:
+        notes.append(
+            "the profile's other services stay at AWS, for which this CA does not vouch, so no ca_bundle is "
+            f"written: set AWS_CA_BUNDLE to {ca} for commands that go to the server"
+        )
+    return Plan([aws_profile.change(Path(facts.aws_config), facts.aws_config_text, profile)], notes)
+
+
+def _old_cli_notes(machine: Machine, facts: Facts, endpoint: str, ca: str | None) -> list[str]:
+    if facts.aws is None:
+        return []
+    told = machine.run([facts.aws, "--version"])
+    said = printable((told.stdout or told.stderr).strip().partition(" ")[0])
+    if not routing.ignores_endpoint_url(said):
+        return []
+    line = routing.wrapper(endpoint, ca, windows=machine.system == "windows").strip()
+    where = "PowerShell's profile" if machine.system == "windows" else "the shell's startup file"
+    return [f"{said} ignores endpoint_url and would go to AWS: upgrade it, or put this into {where}: {line}"]
 
 
 def _is_aws(region: str) -> bool:
