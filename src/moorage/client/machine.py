@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import stat
 import subprocess
@@ -78,7 +77,10 @@ class Machine(Protocol):
         """Unix time, in seconds."""
         ...
 
-    def which(self, name: str) -> str | None: ...
+    def which(self, name: str) -> str | None:
+        """Return the absolute path of a program on PATH; never one that merely lies in the user's folder."""
+        ...
+
     def run(
         self,
         argv: Sequence[str],
@@ -150,7 +152,17 @@ class ThisMachine:
         return time.time()  # the client's own clock: what a signature is made with
 
     def which(self, name: str) -> str | None:
-        return shutil.which(name, path=self.environment.get("PATH", ""))
+        # Not shutil.which: on Windows that looks into the current folder first, which may be a stranger's
+        # repository with a git.exe in it. Relative folders of PATH are left out for the same reason.
+        suffixes = [""]
+        if self.system == "windows":
+            suffixes += self.environment.get("PATHEXT", ".COM;.EXE;.BAT;.CMD").lower().split(";")
+        for folder in self.environment.get("PATH", "").split(os.pathsep):
+            for suffix in suffixes:
+                path = os.path.join(folder, name + suffix)  # noqa: PTH118 - a text is wanted
+                if os.path.isabs(folder) and self.is_file(path) and os.access(path, os.X_OK):  # noqa: PTH117
+                    return path
+        return None
 
     def run(
         self,

@@ -22,7 +22,7 @@ from service_process import Service
 
 pytestmark = pytest.mark.needs("git")
 
-PROFILES = ["default", "My Profile", """it's "odd" $(touch /tmp/owned) `id` %USERPROFILE%"""]
+PROFILES = ["default", "My Profile", """it's "odd" $(touch $HOME/owned) `id` %USERPROFILE%"""]
 
 
 class Silent:
@@ -116,7 +116,7 @@ def test_a_profile_may_have_any_name(
     assert outcome.proof is not None
     assert outcome.proof.ok, outcome.proof
     assert set_up(mary, service.url("demo"), profile=profile).written is False
-    assert not Path("/tmp/owned").exists()
+    assert not (mary.home / "owned").exists()
 
 
 @pytest.mark.parametrize("scope", ["global", "local", "system"])

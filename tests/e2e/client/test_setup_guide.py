@@ -6,11 +6,13 @@ import os
 import pty
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from e2e_names import POWER_USER, NewPerson
+from moorage.core.sigv4 import git_password
 from person import Person
 from service_process import Service
 
@@ -64,7 +66,15 @@ def test_the_line_for_aws_writes_the_section_that_is_shown_and_signs(
         "git", "credential", "fill", stdin="url=https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/x\n\n"
     )
     assert f"username={key[0]}\n" in told
-    assert re.search(r"password=\d{8}T\d{6}Z[0-9a-f]{64}\n", told)
+    made = re.search(r"password=((\d{8}T\d{6})Z[0-9a-f]{64})\n", told)
+    assert made is not None
+    assert made[1] == git_password(
+        "git-codecommit.eu-west-1.amazonaws.com",
+        "/v1/repos/x",
+        secret=key[1],
+        region="eu-west-1",
+        now=datetime.strptime(made[2], "%Y%m%dT%H%M%S").replace(tzinfo=UTC),
+    )
     assert "set up already" in mary.ok("bash", "-ec", AWS)
 
 
