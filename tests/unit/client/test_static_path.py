@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -125,6 +126,44 @@ def test_the_reason_is_one_line_that_steers_no_terminal(tmp_path: Path) -> None:
     assert err.count("\n") == 1
     assert "\x1b" not in err
     assert "\u202e" not in err
+
+
+def test_a_fault_of_the_helpers_own_is_told_without_its_text(tmp_path: Path) -> None:
+    (tmp_path / "moorage").symlink_to(FILE.parents[1])
+    program = (
+        f"import sys; sys.path.append({str(tmp_path)!r})\n"
+        "from moorage.client import credential_run\n"
+        f"def broken(*told): raise ValueError('it is {SECRET}')\n"
+        "credential_run.answer = broken\n"
+        "sys.exit(credential_run.run(['get'], expiry=True))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], input=message(), capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert SECRET.encode() not in done.stderr
+    assert (
+        done.stderr
+        == b"moorage: no answer, by a fault of its own: ValueError in <string>, line 3; please report it\n"
+    )
+
+
+def test_a_git_that_has_gone_away_costs_one_line() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", str(FILE), "get"],
+            input=message(),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            env=BY_ENVIRONMENT,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert b"BrokenPipeError" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_wrong_usage_shows_how_it_is_used() -> None:
