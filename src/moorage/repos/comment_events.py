@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from moorage.storage import outbox
@@ -96,7 +95,7 @@ def _of_comment(caller: Caller, row: RepositoryRow, comment: CommentRow) -> dict
 
 
 def _body(caller: Caller, row: RepositoryRow, what: str, comment: CommentRow, at_ms: int) -> str:
-    date = datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%a %b %d %H:%M:%S UTC %Y")
+    date = outbox.shown_date(at_ms)
     return (
         f"{what} in the AWS CodeCommit repository {row.name}, by {caller.principal.arn} on {date}."
         f" Comment: {comment.comment_id}"

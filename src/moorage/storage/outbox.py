@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,11 @@ def event(
         detail=json.dumps({"callerUserArn": caller.principal.arn, **detail}, separators=(",", ":")),
         at_ms=at_ms,
     )
+
+
+def shown_date(at_ms: int) -> str:
+    """Return a moment as AWS's events spell it: Tue Feb 12 02:55:15 UTC 2019."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%a %b %d %H:%M:%S UTC %Y")
 
 
 def reference_change(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -84,12 +83,12 @@ def _event(
         "approvalRuleTemplateId": row.template_id,
         "approvalRuleTemplateName": row.name,
         "approvalRuleTemplateContentSha256": row.content_sha256,
-        "creationDate": _date(row.created_at_ms),
-        "lastModifiedDate": _date(row.modified_at_ms),
+        "creationDate": outbox.shown_date(row.created_at_ms),
+        "lastModifiedDate": outbox.shown_date(row.modified_at_ms),
         "repositories": dict(repositories),
         "notificationBody": (
             f"{event} of the approval rule template {row.name} in the AWS account {row.account_id},"
-            f" by {caller.principal.arn} on {_date(now_ms)}"
+            f" by {caller.principal.arn} on {outbox.shown_date(now_ms)}"
         ),
     }
     return OutboxEvent(
@@ -100,8 +99,3 @@ def _event(
         detail=json.dumps(detail, separators=(",", ":")),
         at_ms=now_ms,
     )
-
-
-def _date(at_ms: int) -> str:
-    """Return a moment as AWS's events spell it: Wed Nov 06 19:02:14 UTC 2019."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%a %b %d %H:%M:%S UTC %Y")

@@ -6,7 +6,6 @@ Both are written in the transaction that makes them true, with the repository's 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection
@@ -81,8 +80,8 @@ def told(
     detail: dict[str, object] = {
         "event": event,
         "author": pull_request.author_arn,
-        "creationDate": _date(pull_request.created_at_ms),
-        "lastModifiedDate": _date(at_ms),
+        "creationDate": outbox.shown_date(pull_request.created_at_ms),
+        "lastModifiedDate": outbox.shown_date(at_ms),
         "title": pull_request.title,
         "destinationCommit": pull_request.destination_commit,
         "destinationReference": pull_request.destination_ref.decode(errors="replace"),
@@ -95,14 +94,9 @@ def told(
         "revisionId": pull_request.revision_id,
         "notificationBody": (
             f"{event} of pull request {number} in the AWS CodeCommit repository {row.name},"
-            f" by {caller.principal.arn} on {_date(at_ms)}. Title: {pull_request.title}"
+            f" by {caller.principal.arn} on {outbox.shown_date(at_ms)}. Title: {pull_request.title}"
         ),
     }
     if pull_request.description is not None:
         detail["description"] = pull_request.description
     return outbox.event(caller, row, STATE_CHANGE, {**detail, **more}, at_ms)
-
-
-def _date(at_ms: int) -> str:
-    """Return a moment as AWS's events spell it: Tue Feb 12 02:55:15 UTC 2019."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%a %b %d %H:%M:%S UTC %Y")

@@ -24,15 +24,11 @@ if TYPE_CHECKING:
     from moorage.services.call import Call
 
 
-def _specifier(request: Request) -> object:
-    return specifiers.form(request.get("commitSpecifier", specifiers.HEAD))
-
-
 def _path(request: Request) -> object:
     return paths.file_path(request["filePath"])
 
 
-@codecommit.operation("ListFileCommitHistory", resource=named_repository(_specifier, _path))
+@codecommit.operation("ListFileCommitHistory", resource=named_repository(specifiers.asked, _path))
 def list_file_commit_history(call: Call, request: ListFileCommitHistoryRequestTypeDef) -> dict[str, Any]:
     """List a file's versions. Pages after the first go on from the same commits, wherever branches went."""
     repository = opened(call, request)
@@ -42,7 +38,7 @@ def list_file_commit_history(call: Call, request: ListFileCommitHistoryRequestTy
         if page.after is not None:
             start = _frontier(place.repository, page.after)
         else:
-            start = specifiers.required(repository, request.get("commitSpecifier", specifiers.HEAD))
+            start = specifiers.required(repository, specifiers.asked(request))
         path = paths.file_path(request["filePath"]).encode()
         try:
             versions, frontier = file_history.page(place, path, start, page.limit)

@@ -37,10 +37,6 @@ def _new_file_path(request: Request) -> object:
     return paths.new_file_path(request["filePath"])
 
 
-def _specifier(request: Request) -> object:
-    return specifiers.form(request.get("commitSpecifier", specifiers.HEAD))
-
-
 def _blob_id(request: Request) -> object:
     return names.blob(request["blobId"])
 
@@ -53,14 +49,12 @@ def parent(request: Request) -> ObjectId | None:
 # --- reading --------------------------------------------------------------------------------
 
 
-@codecommit.operation("GetFile", resource=named_repository(_specifier, _file_path))
+@codecommit.operation("GetFile", resource=named_repository(specifiers.asked, _file_path))
 def get_file(call: Call, request: GetFileInputTypeDef) -> dict[str, Any]:
     repository, path = opened(call, request), paths.file_path(request["filePath"])
     with repository.reading() as folder:
         reader = objects.open_bare(folder)
-        commit = specifiers.required(
-            repository, request.get("commitSpecifier", specifiers.HEAD), reader=reader
-        )
+        commit = specifiers.required(repository, specifiers.asked(request), reader=reader)
         found = trees.item_at(reader, trees.tree_of(reader, commit), path)
         if found is None or not found.is_content:
             raise Fault("FileDoesNotExistException", f"There is no file {names.shown(path)} in {commit}")

@@ -30,19 +30,13 @@ def _folder_path(request: Request) -> object:
     return paths.folder_path(request["folderPath"])
 
 
-def _specifier(request: Request) -> object:
-    return specifiers.form(request.get("commitSpecifier", specifiers.HEAD))
-
-
-@codecommit.operation("GetFolder", resource=named_repository(_specifier, _folder_path))
+@codecommit.operation("GetFolder", resource=named_repository(specifiers.asked, _folder_path))
 def get_folder(call: Call, request: GetFolderInputTypeDef) -> dict[str, Any]:
     """List a folder. Of names that are not UTF-8 the odd bytes are shown as U+FFFD."""
     repository, path = opened(call, request), paths.folder_path(request["folderPath"])
     with repository.reading() as folder:
         reader = objects.open_bare(folder)
-        commit = specifiers.required(
-            repository, request.get("commitSpecifier", specifiers.HEAD), reader=reader
-        )
+        commit = specifiers.required(repository, specifiers.asked(request), reader=reader)
         found = trees.item_at(reader, trees.tree_of(reader, commit), path)
         if found is None or not found.is_tree:
             raise Fault("FolderDoesNotExistException", f"There is no folder {names.shown(path)} in {commit}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from moorage.core.faults import Fault
 from moorage.core.names import ObjectId, RefName
@@ -17,6 +17,7 @@ from moorage.git import ref_names
 # Source: "Quotas in AWS CodeCommit", repository names and descriptions, tags.
 _REPOSITORY_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 DESCRIPTION_LIMIT = 1_000
+BATCH_LIMIT = 100  # Source: the text of MaximumRepositoryNamesExceededException.
 TAG_LIMIT = 50
 TAG_KEY_LIMIT = 128
 TAG_VALUE_LIMIT = 256
@@ -42,6 +43,22 @@ def repository(name: str) -> str:
             " and hyphens, not ending in .git",
         )
     return name
+
+
+def few_repositories(given: Sequence[str]) -> Sequence[str]:
+    """Return the names of a batch, whatever they are: there are some, and not too many.
+
+    Raises:
+        Fault: RepositoryNamesRequiredException or MaximumRepositoryNamesExceededException.
+    """
+    if not given:
+        raise Fault("RepositoryNamesRequiredException", "At least one repository name is required")
+    if len(given) > BATCH_LIMIT:
+        raise Fault(
+            "MaximumRepositoryNamesExceededException",
+            f"{len(given)} repository names were given; at most {BATCH_LIMIT} are allowed",
+        )
+    return given
 
 
 def branch(name: str) -> RefName:

@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from moorage.services.call import Call
     from moorage.storage.repositories import RepositoryRow
 
-# Source: the text of MaximumRepositoryNamesExceededException.
-BATCH_LIMIT = 100
-
 # What BatchGetRepositories reports beside a name instead of failing as a whole.
 _KEY_ERRORS = frozenset(
     {
@@ -69,14 +66,7 @@ def get_repository(call: Call, request: GetRepositoryInputTypeDef) -> dict[str, 
 
 
 def _each_named_repository(call: Call, request: Request) -> list[Target]:
-    asked = request["repositoryNames"]
-    if not asked:
-        raise Fault("RepositoryNamesRequiredException", "At least one repository name is required")
-    if len(asked) > BATCH_LIMIT:
-        raise Fault(
-            "MaximumRepositoryNamesExceededException",
-            f"{len(asked)} repository names were given; at most {BATCH_LIMIT} are allowed",
-        )
+    asked = names.few_repositories(request["repositoryNames"])
     unique = dict.fromkeys(names.repository(name) for name in asked)
     return [Target(own_arn(call, name), resource_tags(call, name)) for name in unique]
 

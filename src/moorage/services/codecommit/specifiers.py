@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from moorage.core.names import ObjectId
     from moorage.repos.opened import OpenRepository
+    from moorage.services.codecommit.targets import Request
 
 # What a request without a specifier means.
 HEAD: Final = "HEAD"
@@ -32,6 +33,15 @@ def form(specifier: str) -> str:
             f"{names.shown(specifier)} names no commit ({fault}): give a branch, a tag, HEAD or a full ID",
         )
     return specifier
+
+
+def asked(request: Request) -> str:
+    """Return the `commitSpecifier` of a request, HEAD where it has none.
+
+    Raises:
+        Fault: InvalidCommitException.
+    """
+    return form(request.get("commitSpecifier", HEAD))
 
 
 def required(opened: OpenRepository, specifier: str, *, reader: pygit2.Repository | None = None) -> ObjectId:

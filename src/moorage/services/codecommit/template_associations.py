@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from moorage.core.faults import Fault
 from moorage.repos.approval import templates
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from moorage.services.call import Call
 
-# Source: the text of MaximumRepositoryNamesExceededException.
-BATCH_LIMIT: Final = 100
+
+_Outcome = Mapping[str, Fault | None]
 
 
 def _associations(call: Call) -> Associations:
@@ -63,21 +63,13 @@ def disassociate_approval_rule_template_from_repository(
 def _each_valid_name(call: Call, request: Request) -> list[Target]:
     """The rule of the batch operations: a name that is none is told beside the others, not refused."""
     template_name()(request)
-    asked = request["repositoryNames"]
-    if not asked:
-        raise Fault("RepositoryNamesRequiredException", "At least one repository name is required")
-    if len(asked) > BATCH_LIMIT:
-        raise Fault(
-            "MaximumRepositoryNamesExceededException",
-            f"{len(asked)} repository names were given; at most {BATCH_LIMIT} are allowed",
-        )
-    valid, _ = _sorted_out(asked)
+    valid, _ = _sorted_out(names.few_repositories(request["repositoryNames"]))
     if not valid:
         return [Target(own_arn(call, "*"))]
     return [Target(own_arn(call, name), resource_tags(call, name)) for name in valid]
 
 
-def _sorted_out(asked: list[str]) -> tuple[list[str], dict[str, Fault | None]]:
+def _sorted_out(asked: Sequence[str]) -> tuple[list[str], dict[str, Fault | None]]:
     """Return the names that are names of repositories, and what is wrong with the others."""
     valid: list[str] = []
     wrong: dict[str, Fault | None] = {}
@@ -89,8 +81,11 @@ def _sorted_out(asked: list[str]) -> tuple[list[str], dict[str, Fault | None]]:
     return valid, wrong
 
 
-def _answer(asked: list[str], outcome: Mapping[str, Fault | None], done: str) -> dict[str, Any]:
-    """Tell what became of each name, in the order in which they were asked for."""
+def _batch(request: Request, change: Callable[[str, list[str]], _Outcome], done: str) -> dict[str, Any]:
+    """Make a change of many repositories; tell what became of each, in the order they were asked for."""
+    asked = request["repositoryNames"]
+    valid, wrong = _sorted_out(asked)
+    outcome = {**change(request["approvalRuleTemplateName"], valid), **wrong}
     in_order = [(name, outcome[name]) for name in dict.fromkeys(asked)]
     errors = [
         {"repositoryName": names.shown(name), "errorCode": fault.code, "errorMessage": fault.message}
@@ -104,20 +99,14 @@ def _answer(asked: list[str], outcome: Mapping[str, Fault | None], done: str) ->
 def batch_associate_approval_rule_template_with_repositories(
     call: Call, request: BatchAssociateApprovalRuleTemplateWithRepositoriesInputTypeDef
 ) -> dict[str, Any]:
-    asked = list(request["repositoryNames"])
-    valid, wrong = _sorted_out(asked)
-    outcome = _associations(call).associate_all(request["approvalRuleTemplateName"], valid)
-    return _answer(asked, outcome | wrong, "associatedRepositoryNames")
+    return _batch(request, _associations(call).associate_all, "associatedRepositoryNames")
 
 
 @codecommit.operation("BatchDisassociateApprovalRuleTemplateFromRepositories", resource=_each_valid_name)
 def batch_disassociate_approval_rule_template_from_repositories(
     call: Call, request: BatchDisassociateApprovalRuleTemplateFromRepositoriesInputTypeDef
 ) -> dict[str, Any]:
-    asked = list(request["repositoryNames"])
-    valid, wrong = _sorted_out(asked)
-    outcome = _associations(call).disassociate_all(request["approvalRuleTemplateName"], valid)
-    return _answer(asked, outcome | wrong, "disassociatedRepositoryNames")
+    return _batch(request, _associations(call).disassociate_all, "disassociatedRepositoryNames")
 
 
 @codecommit.operation("ListAssociatedApprovalRuleTemplatesForRepository", resource=named_repository())
