@@ -9,6 +9,7 @@ from typing import Any
 
 from moorage.auth.last_used import LastUses
 from moorage.core.clock import Clock, SystemClock
+from moorage.core.principal import Principal
 from moorage.edge.admission import Admission
 from moorage.edge.api import ApiDoor
 from moorage.edge.git_entrance import GitEntrance
@@ -19,7 +20,7 @@ from moorage.repos.fetch import Fetches
 from moorage.repos.prepared import PreparedResponses
 from moorage.server.compose import SERVICES
 from moorage.storage.audit_batch import AuditBatch
-from repositories_at_hand import Desk
+from repositories_at_hand import REGION, Desk
 
 HOST = "localhost:8443"
 
@@ -31,6 +32,16 @@ class Sent:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass
+class Anybody:
+    """An authenticator that takes everybody for one principal."""
+
+    principal: Principal
+
+    def signed(self, *_: object) -> tuple[Principal, str]:
+        return self.principal, REGION
 
 
 @dataclass(frozen=True)

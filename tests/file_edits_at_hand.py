@@ -24,6 +24,24 @@ NAME = "demo"
 MARY = Signature("Mary Major", "mary@example.com", NOW)
 ODD = b"odd\xff"
 BIG_BYTES = (6 << 20) + 1
+NO_COMMIT = "a" * 40
+
+# What is wrong with a commit whatever it changes; None stands for a member that is left out.
+WRONG_COMMITS: list[tuple[dict[str, Any], str]] = [
+    ({"parentCommitId": None}, "ParentCommitIdRequiredException"),
+    ({"parentCommitId": "main"}, "InvalidParentCommitIdException"),
+    ({"parentCommitId": NO_COMMIT}, "ParentCommitDoesNotExistException"),
+    ({"branchName": "v1"}, "BranchNameIsTagNameException"),
+    ({"branchName": "none"}, "BranchDoesNotExistException"),
+    ({"branchName": "a..b"}, "InvalidBranchNameException"),
+    ({"branchName": None}, "BranchNameRequiredException"),
+    ({"email": "e" * 257}, "InvalidEmailException"),
+    ({"email": "<mary>"}, "InvalidEmailException"),
+    ({"commitMessage": "m" * 262_145}, "CommitMessageLengthExceededException"),
+    ({"repositoryName": "none"}, "RepositoryDoesNotExistException"),
+    ({"repositoryName": "a.git"}, "InvalidRepositoryNameException"),
+    ({"repositoryName": None}, "RepositoryNameRequiredException"),
+]
 
 
 @contextmanager

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from file_edits_at_hand import NAME, b64, create, fill, filled, put, told_by_git
+from file_edits_at_hand import NAME, WRONG_COMMITS, b64, create, put, told_by_git
 from moorage.core.faults import Fault
 from moorage.core.names import ObjectId
 from repositories_at_hand import Desk
 
-NO_COMMIT = "a" * 40
 MB = 1 << 20
-
-
-@pytest.fixture
-def tip(desk: Desk) -> ObjectId:
-    """Fill repository demo with one of everything."""
-    desk.repository(NAME)
-    return fill(desk)
-
-
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, ObjectId]]:
-    """The same, once for all tests that change nothing."""
-    with filled(tmp_path_factory.mktemp("untouched")) as made:
-        yield made
 
 
 def new(path: str, content: bytes = b"new\n", **more: Any) -> dict[str, Any]:
@@ -159,19 +143,8 @@ ERRORS: list[tuple[str, dict[str, Any]]] = [
     ("DirectoryNameConflictsWithFileName", {"putFiles": [new("a.txt/x")]}),
     ("FilePathConflictsWithSubmodulePath", {"putFiles": [taken("module", "run")]}),
     ("FilePathConflictsWithSubmodulePath", {"putFiles": [new("module/x")]}),
-    ("ParentCommitIdRequired", {"parentCommitId": None}),
-    ("InvalidParentCommitId", {"parentCommitId": "main"}),
-    ("ParentCommitDoesNotExist", {"parentCommitId": NO_COMMIT}),
-    ("BranchNameIsTagName", {"branchName": "v1"}),
-    ("BranchDoesNotExist", {"branchName": "none"}),
-    ("InvalidBranchName", {"branchName": "a..b"}),
-    ("BranchNameRequired", {"branchName": None}),
     ("NameLengthExceeded", {"authorName": "n" * 1_025}),
-    ("InvalidEmail", {"email": "e" * 257}),
-    ("CommitMessageLengthExceeded", {"commitMessage": "m" * 262_145}),
-    ("RepositoryNameRequired", {"repositoryName": None}),
-    ("InvalidRepositoryName", {"repositoryName": "a.git"}),
-    ("RepositoryDoesNotExist", {"repositoryName": "none"}),
+    *((error.removesuffix("Exception"), wrong) for wrong, error in WRONG_COMMITS),
 ]
 
 

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pygit2
 import pytest
 
-from file_edits_at_hand import NAME, ODD, b64, create, delete, fill, filled, put, told_by_git
+from file_edits_at_hand import NAME, NO_COMMIT, ODD, WRONG_COMMITS, b64, create, delete, put, told_by_git
 from moorage.core.faults import Fault
 from moorage.core.names import ObjectId
 from repositories_at_hand import Desk
 
-NO_COMMIT = "a" * 40
 SEVEN_MB = 7 << 20
-
-
-@pytest.fixture
-def tip(desk: Desk) -> ObjectId:
-    """Fill repository demo with one of everything."""
-    desk.repository(NAME)
-    return fill(desk)
-
-
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, ObjectId]]:
-    """The same, once for all tests that change nothing."""
-    with filled(tmp_path_factory.mktemp("untouched")) as made:
-        yield made
 
 
 def commit_of(desk: Desk, commit_id: str) -> Any:
@@ -193,20 +177,8 @@ def test_a_file_put_again_keeps_its_mode_and_what_is_beside_it(desk: Desk, tip: 
         ({"filePath": ""}, "PathRequiredException"),
         ({"filePath": None}, "PathRequiredException"),
         ({"fileMode": "SETUID"}, "InvalidFileModeException"),
-        ({"parentCommitId": None}, "ParentCommitIdRequiredException"),
-        ({"parentCommitId": "main"}, "InvalidParentCommitIdException"),
-        ({"parentCommitId": NO_COMMIT}, "ParentCommitDoesNotExistException"),
-        ({"branchName": "v1"}, "BranchNameIsTagNameException"),
-        ({"branchName": "none"}, "BranchDoesNotExistException"),
-        ({"branchName": "a..b"}, "InvalidBranchNameException"),
-        ({"branchName": None}, "BranchNameRequiredException"),
         ({"name": "n" * 1025}, "NameLengthExceededException"),
-        ({"email": "e" * 257}, "InvalidEmailException"),
-        ({"email": "<mary>"}, "InvalidEmailException"),
-        ({"commitMessage": "m" * 262_145}, "CommitMessageLengthExceededException"),
-        ({"repositoryName": "none"}, "RepositoryDoesNotExistException"),
-        ({"repositoryName": "a.git"}, "InvalidRepositoryNameException"),
-        ({"repositoryName": None}, "RepositoryNameRequiredException"),
+        *WRONG_COMMITS,
     ],
 )
 def test_a_file_that_cannot_be_put_changes_nothing(
@@ -268,17 +240,8 @@ def test_a_keeper_that_is_deleted_is_not_made_again(desk: Desk, tip: ObjectId) -
         ({"filePath": "module"}, "FileDoesNotExistException"),
         ({"filePath": "../a"}, "InvalidPathException"),
         ({"filePath": None}, "PathRequiredException"),
-        ({"parentCommitId": None}, "ParentCommitIdRequiredException"),
-        ({"parentCommitId": "main"}, "InvalidParentCommitIdException"),
-        ({"parentCommitId": NO_COMMIT}, "ParentCommitDoesNotExistException"),
-        ({"branchName": "v1"}, "BranchNameIsTagNameException"),
-        ({"branchName": "none"}, "BranchDoesNotExistException"),
-        ({"branchName": "a..b"}, "InvalidBranchNameException"),
-        ({"branchName": None}, "BranchNameRequiredException"),
         ({"name": "n" * 1025}, "NameLengthExceededException"),
-        ({"email": "e" * 257}, "InvalidEmailException"),
-        ({"commitMessage": "m" * 262_145}, "CommitMessageLengthExceededException"),
-        ({"repositoryName": "none"}, "RepositoryDoesNotExistException"),
+        *WRONG_COMMITS,
     ],
 )
 def test_a_file_that_cannot_be_deleted_stays(

@@ -11,22 +11,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from doors_at_hand import HOST, Doors, Sent, ask
+from doors_at_hand import HOST, Anybody, Doors, Sent, ask
 from identities_at_hand import root_principal
-from moorage.core.principal import Principal
 from moorage.edge.recorded_parameters import HIDDEN
 from moorage.storage import audit, cloudtrail
-from repositories_at_hand import REGION, Desk
-
-
-@dataclass
-class Anybody:
-    """An authenticator that takes everybody for root."""
-
-    principal: Principal
-
-    def signed(self, *_: object) -> tuple[Principal, str]:
-        return self.principal, REGION
+from repositories_at_hand import Desk
 
 
 @dataclass

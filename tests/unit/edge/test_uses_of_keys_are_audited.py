@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from doors_at_hand import HOST, Doors, ask
+from doors_at_hand import HOST, Anybody, Doors, ask
 from identities_at_hand import root_principal
-from moorage.core.principal import Principal
 from moorage.storage import audit
 from moorage.storage.audit import AuditEvent
-from repositories_at_hand import REGION, Desk
+from repositories_at_hand import Desk
 
 SYMMETRIC: dict[str, str] = {}
 SIGNING = {"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}
@@ -23,16 +22,6 @@ MACS = {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}
 SIGNED = {"Message": "eA==", "SigningAlgorithm": "ECDSA_SHA_256"}
 MAC = {"Message": "eA==", "MacAlgorithm": "HMAC_SHA_256"}
 CONTEXT = {"EncryptionContext": {"team": "blue"}}
-
-
-@dataclass
-class Anybody:
-    """An authenticator that takes everybody for root."""
-
-    principal: Principal
-
-    def signed(self, *_: object) -> tuple[Principal, str]:
-        return self.principal, REGION
 
 
 @dataclass
