@@ -31,6 +31,7 @@ class Command:
 
 COMMANDS = (
     Command("setup", "have git sign in to CodeCommit, or to a moorage server", "moorage.cli.setup"),
+    Command("clone", "clone a repository, and have git sign in there before", "moorage.cli.clone"),
     Command("serve", "run the service", "moorage.cli.serve"),
     Command("account", "create, list or close accounts", "moorage.cli.account"),
     Command("why", "explain who may do what, or why a request was refused", "moorage.cli.why"),

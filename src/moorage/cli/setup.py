@@ -67,10 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status: 0 set up, also if it was before; 1 refused, declined or not working; 2 wrong usage."""
+    from moorage.cli.terminal import Terminal
     from moorage.client.machine import ThisMachine
     from moorage.client.setup import command
 
-    terminal = _Terminal(quiet=arguments.json)
+    terminal = Terminal(quiet=arguments.json)
     if not (arguments.yes or arguments.dry_run or terminal.is_answered):
         sys.stderr.write(
             "moorage setup: nobody can be asked here: add --yes, or --dry-run to see the changes\n"
@@ -100,21 +101,3 @@ def _options(arguments: argparse.Namespace) -> Options:
     if arguments.ca is not None:
         told["ca"] = arguments.ca.expanduser().absolute()
     return Options(**told)
-
-
-class _Terminal:
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self.is_answered = sys.stdin.isatty() and not quiet
-
-    def ask(self, question: str) -> str | None:
-        if not self.is_answered:
-            return None
-        sys.stderr.write(question)
-        sys.stderr.flush()
-        line = sys.stdin.readline()
-        return line.rstrip("\n") if line else None  # None: the end of the input, which is no yes
-
-    def say(self, text: str = "") -> None:
-        if not self._quiet:
-            sys.stdout.write(f"{text}\n")

@@ -188,14 +188,14 @@ def _path(url: object, base: str) -> str | None:
 def _asked(url: str, environment: Mapping[str, str], ca_file: str | None) -> Answer:
     try:
         call = Call(
-            _resolvable(url), timeout_s=TIMEOUT_S, ca_bundle=ca_file, proxy=proxy_for(environment, url)
+            resolvable(url), timeout_s=TIMEOUT_S, ca_bundle=ca_file, proxy=proxy_for(environment, url)
         )
         return call.answer()
     except CallFailed as error:
         raise NotDiscovered(str(error)) from None
 
 
-def _resolvable(url: str) -> str:
+def resolvable(url: str) -> str:
     """Replace a name below localhost, which curl resolves and Python does not, by localhost."""
     parts = urlsplit(url)
     name = parts.hostname or ""

@@ -1,0 +1,25 @@
+"""The user's terminal: questions and what is said, for the commands that ask before they write."""
+
+from __future__ import annotations
+
+import sys
+
+
+class Terminal:
+    """Asks on standard error and says on standard output; `quiet` asks and says nothing."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self.is_answered = sys.stdin.isatty() and not quiet
+
+    def ask(self, question: str) -> str | None:
+        if not self.is_answered:
+            return None
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        return line.rstrip("\n") if line else None  # None: the end of the input, which is no yes
+
+    def say(self, text: str = "") -> None:
+        if not self._quiet:
+            sys.stdout.write(f"{text}\n")
