@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from moorage.client.sources import Asked
 
 SECONDS = 120  # long enough for a browser's sign-in
+LINGER_S = 1
 MAX_OUTPUT_BYTES = 256 * 1024
 VERSION = 1
 
@@ -150,18 +151,17 @@ class _Output(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        while len(self.content) <= MAX_OUTPUT_BYTES:
-            part = os.read(self._stream.fileno(), MAX_OUTPUT_BYTES)
-            if not part:
-                return
-            self.content += part
+        with self._stream:
+            while len(self.content) <= MAX_OUTPUT_BYTES:
+                part = os.read(self._stream.fileno(), MAX_OUTPUT_BYTES)
+                if not part:
+                    return
+                self.content += part
         self._running.kill()
 
     def end(self) -> None:
-        """Stop reading, a second after the program has ended: a child of its own may hold the pipe."""
-        self.join(1)
-        if not self.is_alive():
-            self._stream.close()
+        """Stop waiting, a second after the program has ended: a child of its own may hold the pipe."""
+        self.join(LINGER_S)
 
 
 def parsed(printed: bytes, why: str) -> dict[str, Any]:
