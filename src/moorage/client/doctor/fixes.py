@@ -28,7 +28,10 @@ def own_section(facts: Facts, target: Target, why: str, *, line: str | None = No
     file = _file(facts, target)
     if file is None:
         return ()
-    pairs = [("helper", ""), ("helper", line or best_line(facts, target)), ("useHttpPath", "true")]
+    line = line or best_line(facts, target)
+    if line.startswith(facts.moorage_helper) and not target.moorage_signs:
+        return ()  # it would print nothing: first the user has to say that the host gets signatures
+    pairs = [("helper", ""), ("helper", line), ("useHttpPath", "true")]
     section = f"credential.{target.url.origin}"
     return (Edit(file, lambda text: git_config.with_section(text, section, pairs, last=True), why),)
 
