@@ -7,13 +7,15 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.util import LRUCache
 
 from moorage.storage.network_paths import network_type
 from moorage.storage.refusal import StorageRefused
@@ -73,6 +75,20 @@ def build(url: URL, busy_timeout_s: float) -> Engines:
 # --- SQLite ---------------------------------------------------------------------------------
 
 
+@cache
+def _sqlite_dialect() -> Dialect:
+    """The one dialect of this process's SQLite engines, so that they share what was compiled for it."""
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:  # the first connection tells it which SQLite this is
+        dialect = connection.dialect
+    engine.dispose()
+    return dialect
+
+
+# A statement is compiled once in a process, whichever engine of whichever database runs it first.
+_SQLITE_COMPILED = LRUCache[Any, Any](1_000)
+
+
 def _sqlite(url: URL, busy_timeout_s: float) -> Engines:
     path = Path(url.database or "").absolute()
     _make_file(path)
@@ -84,8 +100,10 @@ def _sqlite(url: URL, busy_timeout_s: float) -> Engines:
             # Worker threads take turns with a connection; the pool gives it to one at a time.
             # Transactions are begun by us, never by the driver.
             connect_args={"check_same_thread": False, "isolation_level": None, "timeout": busy_timeout_s},
+            execution_options={"compiled_cache": _SQLITE_COMPILED},
             **pool,
         )
+        made.dialect = _sqlite_dialect()
         event.listen(made, "connect", lambda connection, _record: _configure(connection, pragmas))
         event.listen(made, "begin", lambda connection: _begin(connection, begin))
         return made
