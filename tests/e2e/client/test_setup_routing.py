@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
+import re
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from attacker import Attacker
 from e2e_names import POWER_USER, NewPerson
+from moorage.cli import main
+from moorage.client import discovery
 from moorage.client.machine import ThisMachine
 from moorage.client.setup import command
 from moorage.client.setup.command import Outcome
@@ -22,6 +29,8 @@ from terminals import Silent
 
 pytestmark = pytest.mark.needs("git")
 
+PAGE = Path(__file__).parents[3] / "docs" / "guides" / "aws-names.md"
+REWRITE, _, RESOLVE, PROFILE = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
 AWS_URL = "https://git-codecommit.us-east-2.amazonaws.com/v1/repos/demo"
 GRC_URL = "codecommit::us-east-2://demo"
 # Another address of this machine, where port 443 is nobody's.
@@ -70,12 +79,15 @@ def use_awss_own_helper(person: Person) -> None:
         file.write('[credential]\n\thelper =\n\thelper = "!aws codecommit credential-helper $@"\n')
 
 
-def test_addresses_are_rewritten(mary: Person) -> None:
-    written_once(mary, route="rewrite")
-    for url in (AWS_URL, GRC_URL):
-        mary.ok("git", "ls-remote", url)
+def test_addresses_are_rewritten_by_the_guides_lines(mary: Person, service: Service) -> None:
+    (mary.home / ".local" / "bin" / "moorage").symlink_to(Path(sys.executable).with_name("moorage"))
+    (mary.home / "ca.pem").symlink_to(service.ca)
+    mary.ok("bash", "-ec", REWRITE.replace("8443", str(service.port)))
+    assert (mary.home / "demo" / ".git").exists()
+    assert set_up(mary, service.endpoint, route="rewrite", ca=None).planned.changes == []
+    mary.ok("git", "ls-remote", GRC_URL)
     use_awss_own_helper(mary)
-    mary.ok("git", "clone", "--quiet", AWS_URL)
+    mary.ok("git", "ls-remote", AWS_URL)
 
 
 def test_names_are_resolved_to_the_server(mary: Person, service: Service) -> None:
@@ -109,6 +121,32 @@ def test_the_ca_for_awss_names_is_not_the_one_of_the_server(mary: Person, servic
         through = ("-c", f"http.proxy=http://127.0.0.1:{proxy.port}")
         said = mary.refused("git", *through, "-c", f"http.sslCAInfo={service.ca}", "ls-remote", AWS_URL)
     assert "certificate" in said
+
+
+def test_the_guides_other_lines_are_ones_that_setup_takes() -> None:
+    for line in (RESOLVE, PROFILE):
+        words = line.splitlines()[0].split()
+        assert words[:2] == ["moorage", "setup"]
+        main.parser().parse_args(words[1:])
+
+
+def test_the_server_tells_everybody_what_setup_reads_and_nothing_of_the_request(service: Service) -> None:
+    told = Attacker(service).ask("GET", discovery.PATH, host="evil.example")
+    assert told.status == 200
+    assert b"evil" not in told.body
+    found = discovery.parsed(told.body, service.endpoint)
+    assert found.clone_url_prefixes["us-east-2"] + "demo" == service.url("demo")
+    assert (found.ca, found.aws_names_ca) == ("/ca.pem", "/aws-names-ca.pem")
+    assert found == discovery.discover(service.url("demo"), {}, str(service.ca))
+    for secret in (service.secret, service.key_id, ACCOUNT, str(service.data)):
+        assert secret.encode() not in told.body
+    context = ssl.create_default_context(cafile=str(service.ca))
+    connection = http.client.HTTPSConnection("localhost", service.port, context=context)
+    with contextlib.closing(connection):
+        connection.request("HEAD", discovery.PATH)
+        head = connection.getresponse()
+        assert (head.status, head.headers["Content-Length"]) == (200, str(len(told.body)))
+        assert head.headers["Cache-Control"] == "public, max-age=300"
 
 
 WHO = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
