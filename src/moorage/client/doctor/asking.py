@@ -1,11 +1,13 @@
 """Ask helpers what git would ask them, and keep what they say to ourselves.
 
 Asked are the helpers of the user's own scopes only, of kinds that are known, for hosts that the user trusts.
-A helper that a repository names is shown, never run.
+A helper that a repository names is shown, never run, but for the line that moorage itself writes into a
+clone, letter by letter.
 """
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterable
 
@@ -14,6 +16,7 @@ from moorage.client.doctor import programs
 from moorage.client.doctor.facts import AWS_HELPERS, Answer, Helper, Target
 from moorage.client.git_config import Git
 from moorage.client.machine import Machine
+from moorage.client.setup import facts as setup_facts
 
 STORES = frozenset({"manager", "osxkeychain", "wincred", "libsecret", "store", "cache"})
 PATIENCE_S = 15.0
@@ -23,9 +26,10 @@ def answers(machine: Machine, git: Git | None, targets: Iterable[Target]) -> dic
     """Return the answers by (target's URL, helper's line)."""
     found: dict[tuple[str, str], Answer] = {}
     environment = programs.environment_of_git(machine, git)
+    ours = setup_facts.helper(machine)
     for target in targets:
         for helper in target.helpers:
-            if target.is_trusted and may_be_run(helper):
+            if target.is_trusted and (may_be_run(helper) or is_ours(helper, ours)):
                 found[target.url.text, helper.entry.value] = _asked(machine, git, environment, target, helper)
     return found
 
@@ -35,6 +39,18 @@ def may_be_run(helper: Helper) -> bool:
     line = helper.line
     broken = line.is_wrapped_in_quotes or line.has_open_quote or line.lacks_exclamation_mark
     return helper.kind in AWS_HELPERS | STORES and not helper.of_repository and not broken
+
+
+def is_ours(helper: Helper, ours: str) -> bool:
+    """Tell whether a line is one that moorage writes: `ours`, and at most one profile, quoted as we quote."""
+    rest = helper.entry.value.removeprefix(ours)
+    if rest == helper.entry.value:
+        return False
+    try:
+        words = shlex.split(rest)
+    except ValueError:
+        return False
+    return rest in {"", f" --profile {shlex.quote(words[1])}" if len(words) == 2 else ""}
 
 
 def question(target: Target) -> str:

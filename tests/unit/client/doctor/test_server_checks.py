@@ -19,6 +19,7 @@ from moorage.client.machine import Machine
 from moorage.client.probe_connection import Answer
 from moorage.client.probe_route import Route
 from moorage.client.server_probe import Credential, Probe, Step
+from moorage.client.setup import facts as setup_facts
 
 ROUTE = Route("https", HOST, 443, "/v1/repos/demo")
 OK = Answer(200, {}, "")
@@ -132,6 +133,37 @@ def test_the_helpers_answer_goes_to_a_host_that_the_user_trusts(tmp_path: Path) 
     assert route == ROUTE
     assert credential is not None
     assert (credential.username, credential.password) == (KEY, SIGNATURE)
+
+
+def with_a_helper_of_the_clone(home: Home, line: str) -> None:
+    """Have the clone's own configuration name a helper, and no other."""
+    home.global_config.unlink()
+    quoted = line.replace("\\", "\\\\").replace('"', '\\"')
+    home.add(
+        home.local_config,
+        f'[credential "https://{HOST}"]\n\thelper =\n\thelper = "{quoted}"\n\tuseHttpPath = true\n',
+    )
+
+
+@pytest.mark.parametrize("profile", ["", " --profile default"])
+def test_the_line_that_moorage_wrote_into_a_clone_is_asked(profile: str, tmp_path: Path) -> None:
+    home, walks = Home(tmp_path), Walks()
+    with_a_helper_of_the_clone(home, setup_facts.helper(home.machine) + profile)
+    walks.of(home.machine, home.facts())
+    credentials = [credential for _, credential in walks.walked]
+    assert [each.username for each in credentials if each is not None] == [KEY] * len(credentials)
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["; touch owned", " --profile x; touch owned", ' --profile "$(touch owned)"', " --profile 'a", "x"],
+)
+def test_a_line_that_only_begins_like_moorages_is_not_run(more: str, tmp_path: Path) -> None:
+    home, walks = Home(tmp_path), Walks()
+    with_a_helper_of_the_clone(home, setup_facts.helper(home.machine) + more)
+    walks.of(home.machine, home.facts())
+    assert walks.walked[0][1] is None
+    assert not list(tmp_path.rglob("owned"))
 
 
 def test_a_host_that_only_a_repository_names_is_sent_nothing(tmp_path: Path) -> None:
