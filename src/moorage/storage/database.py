@@ -118,6 +118,10 @@ class Database:
         finally:
             self._sharing.end()
 
+    def end_snapshot(self) -> None:
+        """Let go of this thread's snapshot before it waits for somebody else: reads take their own again."""
+        self._sharing.end()
+
     def ask(
         self,
         question: Callable[Concatenate[Connection, About], Result],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -197,6 +199,29 @@ def test_some_triggers_fail_and_others_do_not(desk: Desk) -> None:
     assert answer["failedExecutions"] == [
         {"trigger": "build", "failureMessage": f"{FUNCTION} does not answer: start it"}
     ]
+
+
+@dataclass
+class Slow:
+    """Takes a message when all others are there too, and lets somebody put triggers meanwhile."""
+
+    all_there: threading.Barrier
+    meanwhile: Callable[[], object]
+
+    def send(self, arn: str, region: str, body: str) -> None:
+        del arn, region, body
+        if self.all_there.wait(timeout=5) == 0:
+            self.meanwhile()
+
+
+def test_receivers_are_sent_to_at_once_and_hold_no_snapshot(desk: Desk) -> None:
+    given = [{**RING, "name": f"ring-{number}"} for number in range(10)]
+    slow = Slow(threading.Barrier(10), lambda: put(desk, BUILD))
+    there = Desk(desk.installation, replace(desk.call, triggers=slow))
+    with desk.call.database.one_snapshot():
+        answer = there.ask("TestRepositoryTriggers", repositoryName="demo", triggers=given)
+        assert answer["successfulExecutions"] == [each["name"] for each in given]
+        assert got(there)["triggers"] == [BUILD]
 
 
 def test_where_nothing_can_be_sent_the_answer_says_so(desk: Desk) -> None:
