@@ -209,6 +209,37 @@ def test_two_profiles_have_a_repository_each(mary: Person, service: Service) -> 
     mary.ok("git", "ls-remote", service.url("demo"))
 
 
+def test_a_profile_may_go_by_the_user_in_the_url(
+    mary: Person, service: Service, key: tuple[str, str]
+) -> None:
+    (mary.home / ".aws" / "credentials").write_text(
+        "[default]\naws_access_key_id = AKIAWRONG00000000000\naws_secret_access_key = x\n"
+        f"[work]\naws_access_key_id = {key[0]}\naws_secret_access_key = {key[1]}\n"
+    )
+    of_work = service.url("demo").replace("https://", "https://work@")
+    outcome = set_up(mary, of_work.partition("/v1/")[0], profile="work", only=True)
+    assert outcome.status == 0, outcome.proof
+    assert outcome.clone == f"git clone {of_work.removesuffix('demo')}NAME"
+    assert set_up(mary, service.url("demo")).status == 1
+    mary.ok("git", "ls-remote", of_work)
+    again = set_up(mary, of_work, profile="work", only=True)
+    assert (again.status, again.url) == (0, of_work)
+
+
+def test_a_helper_of_this_folders_repository_is_told_and_does_no_harm_elsewhere(
+    mary: Person, service: Service
+) -> None:
+    clone = mary.home / "clone"
+    mary.ok("git", "init", "--quiet", str(clone))
+    mary.ok("git", "config", "credential.helper", "!touch $HOME/owned;", cwd=clone)
+    outcome = set_up(mary, service.url("demo"), clone)
+    assert outcome.status == 0
+    assert outcome.proof is not None
+    assert "in this folder's repository git also asks !touch" in outcome.proof.said[-1]
+    assert f"{clone}/.git/config, line" in outcome.proof.said[-1]
+    assert not (mary.home / "owned").exists()
+
+
 def test_what_it_cannot_do_it_says(mary: Person, service: Service) -> None:
     with pytest.raises(NotReady, match=r"no profile nobody .* there are: default"):
         set_up(mary, service.url("demo"), profile="nobody")

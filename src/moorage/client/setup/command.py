@@ -59,9 +59,9 @@ class Outcome:
         """The command that clones the repository named, or any of the server's."""
         if self.target is None:
             return None
-        prefix = self.target.prefix
-        url = self.url or (f"{prefix}NAME" if prefix else None)
-        return f"git clone {url}" if url else None
+        if self.url is None and self.target.prefix is None:
+            return None
+        return f"git clone {self.url or self.target.some_prefix + 'NAME'}"
 
     def as_json(self) -> dict[str, Any]:
         made = [
@@ -144,6 +144,7 @@ def _planned(options: Options, machine: Machine, facts: Facts, terminal: Termina
     _require_profile(facts, profile)
     choices = Choices(profile, options.region, options.ca)
     its = found.find(machine, facts, told, choices)
+    its = its._replace(target=its.target._replace(user=told.user if told else None))
     for note in its.notes:
         terminal.say(f"note: {note}")
     choices = Choices(profile, its.target.region, its.ca, _only(told, its.target) if options.only else None)
@@ -182,10 +183,7 @@ def _only(told: targets.Asked | None, target: Target) -> str:
     """Return the URL whose section is written with --only: the repository's, or the user's at the host."""
     if told is None or not target.base or not (told.repository or told.user):
         raise NotUnderstood("--only needs the URL of a repository, or one with a user: https://USER@HOST")
-    scheme, _, rest = target.base.partition("://")
-    user = f"{told.user}@" if told.user else ""
-    path = f"/v1/repos/{told.repository}" if told.repository else ""
-    return f"{scheme}://{user}{rest}{path}"
+    return target.url or target.with_user(target.base)
 
 
 def _require_profile(facts: Facts, name: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from moorage.client import credential_fill, git_config, helper_kinds
 from moorage.client.git_config import Entry, Git
@@ -34,15 +35,19 @@ def prove(machine: Machine, facts: Facts, target: Target, url: str | None) -> Pr
     Nothing of a repository's configuration is obeyed, unless that is what was written.
     """
     entries = git_config.entries(machine, facts.git)
-    asked = url or (target.prefix or f"{target.sections[0].replace('*', 'us-east-1')}/v1/repos/") + NOBODYS
-    others = in_the_way(entries, asked, facts)
+    asked = url or target.some_prefix + NOBODYS
+    everywhere = [entry for entry in entries if entry.scope not in {"local", "worktree"}]
+    others = in_the_way(entries if facts.scope == "local" else everywhere, asked, facts)
     if others:
         return Proof(False, "git's configuration", tuple(_in_the_way(entry) for entry in others))
     if url is not None:
-        return _listed(machine, facts, url)
-    if target.kind == "aws":
-        return _signed(machine, facts.git, asked, _own(entries, facts))
-    return _answered(machine, facts, asked, entries)
+        proof = _listed(machine, facts, url)
+    elif target.kind == "aws":
+        proof = _signed(machine, facts.git, asked, _own(entries, facts))
+    else:
+        proof = _answered(machine, facts, asked, entries)
+    here = [_in_the_way(entry) for entry in in_the_way(entries, asked, facts)]
+    return proof._replace(said=(*proof.said, *(f"in this folder's repository {line}" for line in here)))
 
 
 def _listed(machine: Machine, facts: Facts, url: str) -> Proof:
@@ -78,7 +83,7 @@ def _listed(machine: Machine, facts: Facts, url: str) -> Proof:
 def _signed(machine: Machine, git: Git, url: str, own: list[tuple[str, str]]) -> Proof:
     way = route(url)
     assert way is not None
-    given = credential_fill.asked(machine, git, way, own=own)
+    given = credential_fill.asked(machine, git, way, username=_user(url), own=own)
     tried = f"git credential fill for {way.netloc}"
     if not given.password:
         return Proof(False, tried, (printable(given.said) or "no helper gave an answer",))
@@ -91,7 +96,12 @@ def _answered(machine: Machine, facts: Facts, url: str, entries: list[Entry]) ->
     way = route(url, entries if facts.scope == "local" else of_user, machine.environment)
     assert way is not None
     own = _own(entries, facts)
-    told = probe(way, lambda: credential_fill.asked(machine, facts.git, way, own=own), now=machine.now)
+    user = _user(url)
+    told = probe(
+        way,
+        lambda: credential_fill.asked(machine, facts.git, way, username=user, own=own),
+        now=machine.now,
+    )
     tried = f"signing in at {way.netloc}"
     if told.signed is not None and told.signed.status in {200, 403, 404}:
         username = told.credential.username if told.credential else ""
@@ -101,6 +111,10 @@ def _answered(machine: Machine, facts: Facts, url: str, entries: list[Entry]) ->
     failed = told.failed
     said = [] if failed is None else [f"{failed.name}: {failed.found}", failed.reason]
     return Proof(False, tried, tuple(printable(line) for line in said if line))
+
+
+def _user(url: str) -> str:
+    return urlsplit(url).username or ""
 
 
 def _caller(reason: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Literal, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from moorage.client import signing_hosts
 from moorage.client.discovery import Discovered
@@ -54,6 +54,7 @@ class Target(NamedTuple):
     repository: str | None
     base: str | None
     discovered: Discovered | None = None
+    user: str | None = None  # of https://USER@HOST, which picks a section of its own
 
     @property
     def prefix(self) -> str | None:
@@ -71,9 +72,19 @@ class Target(NamedTuple):
         """The URL of the repository that was named."""
         if self.repository is None or self.prefix is None:
             return None
-        if self.base is not None:
-            return f"{self.base}/v1/repos/{self.repository}"
-        return self.prefix + self.repository
+        prefix = self.prefix if self.base is None else f"{self.base}/v1/repos/"
+        return self.with_user(prefix + self.repository)
+
+    @property
+    def some_prefix(self) -> str:
+        """What stands before the name of a repository that the sections written are for."""
+        if self.user is not None and self.base is not None:
+            return self.with_user(f"{self.base}/v1/repos/")
+        return self.prefix or f"{self.sections[0].replace('*', 'us-east-1')}/v1/repos/"
+
+    def with_user(self, url: str) -> str:
+        scheme, mark, rest = url.partition("://")
+        return url if self.user is None else f"{scheme}{mark}{quote(self.user, safe='')}@{rest}"
 
 
 def asked(text: str) -> Asked:
