@@ -143,9 +143,19 @@ def grc_without_region(home: Home) -> None:
     home.write(home.config, "[default]\noutput = json\n")
 
 
+def windows_launcher_with_a_space(home: Home) -> None:
+    home.program("moorage", STORED)
+    home.program("aws", "exit 1\n#!C:\\Program Files\\Python39\\python.exe\r\nPK")
+
+
 def sso_with_an_old_botocore(home: Home) -> None:
     grc(home, botocore="1.27.96")
     sso(home, '{"accessToken": "x", "expiresAt": "2099-01-01T00:00:00Z"}')
+
+
+def old_cli_with_endpoint(home: Home) -> None:
+    home.aws("aws-cli/2.9.19 Python/3.11.2 Linux/6.1 source/x86_64.debian.12 prompt/off")
+    home.environment["AWS_ENDPOINT_URL"] = "https://localhost:8443"
 
 
 def sso(home: Home, told: str | None) -> None:
@@ -305,6 +315,8 @@ PLANTED = [
     Planted("aws-not-found", no_aws),
     Planted("aws-too-old", lambda home: home.aws("aws-cli/1.7.37 Python/2.7.9 Linux/3.1")),
     Planted("bad-interpreter", launcher_with_a_space),
+    Planted("bad-interpreter", windows_launcher_with_a_space, system="windows"),
+    Planted("endpoint-ignored", old_cli_with_endpoint),
     Planted("remote-helper-missing", grc_without_remote_helper),
     Planted("old-botocore", sso_with_an_old_botocore),
     Planted("old-tls-library", old_libraries),
@@ -338,3 +350,31 @@ PLANTED = [
 
 def name_of(planted: Planted) -> str:
     return f"{planted.fault}, {getattr(planted.plant, '__name__', '')}"
+
+
+# What --fix may repair; the rest is a person's.
+FIXABLE = {
+    "manager-answers-first",
+    "keychain-answers-first",
+    "other-helper-first",
+    "other-helper-after",
+    "stored-signature",
+    "no-helper",
+    "use-http-path-unset",
+    "helper-quoting",
+    "helper-lacks-exclamation-mark",
+    "helper-without-arguments",
+    "profile-unquoted",
+    "section-ignored",
+    "user-in-url",
+    "trailing-slash",
+    "upper-case-host",
+    "aws-not-found",
+    "aws-too-old",
+    "bad-interpreter",
+    "aws-files-readable",
+    "profile-section-unquoted",
+    "token-too-long",
+    "auto-prompt",
+    "ca-ignored-by-schannel",
+}

@@ -49,6 +49,7 @@ OF_THIS_MACHINE: Mapping[str, Severity] = {
     "bad-interpreter": "error",
     "remote-helper-missing": "error",
     "old-botocore": "error",
+    "endpoint-ignored": "warning",
     "old-tls-library": "warning",
     "own-git": "note",
     # AWS's files, profiles and credentials

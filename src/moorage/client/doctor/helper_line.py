@@ -49,7 +49,7 @@ class HelperLine:
     @property
     def lacks_exclamation_mark(self) -> bool:
         """Whether git would look for `git credential-aws` instead of running `aws`."""
-        return _BARE.match(self.value) is not None
+        return _BARE.match(self.value) is not None and not is_absolute(self.value)
 
     @property
     def lacks_arguments(self) -> bool:

@@ -23,6 +23,7 @@ TOOLS = {
     "GitFiend": ("gitfiend", "GitFiend.app", "GitFiend"),
     "SmartGit": ("smartgit", "SmartGit.app", "SmartGit"),
     "Eclipse": ("eclipse", "Eclipse.app", "eclipse"),
+    "DVC": ("dvc", "DVC.app", "DVC"),
 }
 _ASK_THE_SHELL = 'for each in "$@"; do command -v "$each" || echo; done'
 _WINDOWS_LAUNCHER = re.compile(r'#!("?)([^"\r\n\0]+?python[^"\r\n\0]*\.exe)\1(?=[\r\n ])', re.IGNORECASE)

@@ -94,6 +94,7 @@ CHECKS: tuple[Check, ...] = (
     aws_files_and_programs.files_are_private,
     aws_files_and_programs.cli_is_new_enough,
     aws_files_and_programs.botocore_knows_the_sign_in,
+    aws_files_and_programs.cli_obeys_the_endpoint,
     aws_files_and_programs.auto_prompt_is_off,
     *(_of_each(check) for check in OF_EACH),
     credentials.nothing_beats_the_profile,

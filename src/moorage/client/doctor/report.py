@@ -15,10 +15,10 @@ _ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 def diagnose(facts: Facts, checks: Iterable[Check] = CHECKS) -> list[Finding]:
     """Return every finding once, the gravest first, else in the order of the checks."""
-    found: dict[tuple[str, str], Finding] = {}
+    found: dict[tuple[str, str, str], Finding] = {}
     for check in checks:
         for finding in check(facts):
-            found.setdefault((finding.id, finding.evidence), finding)
+            found.setdefault((finding.id, finding.problem, finding.evidence), finding)
     return sorted(found.values(), key=lambda finding: _ORDER[finding.severity])
 
 
@@ -35,6 +35,8 @@ def as_text(facts: Facts, findings: list[Finding]) -> str:
 def _lines(facts: Facts, findings: list[Finding]) -> Iterator[str]:
     for target in facts.targets:
         yield f"looked at {printable(target.url.text)} ({printable(target.where)})"
+        if not target.is_trusted:
+            yield "    its host is not set up, so that no helper was asked and no signature sent"
     if not facts.targets:
         yield "no remote here and no host set up: looked at this machine only; name a URL for more"
     for finding in findings:

@@ -8,34 +8,8 @@ from pathlib import Path
 import pytest
 
 from doctor_at_hand import AWS_LINE, HOST, REMOTE, SECRET, SIGNATURE, Home
-from doctor_faults import PLANTED, Planted, name_of
+from doctor_faults import FIXABLE, PLANTED, Planted, name_of
 from moorage.client import changes
-
-FIXABLE = {
-    "manager-answers-first",
-    "keychain-answers-first",
-    "other-helper-first",
-    "other-helper-after",
-    "stored-signature",
-    "no-helper",
-    "use-http-path-unset",
-    "helper-quoting",
-    "helper-lacks-exclamation-mark",
-    "helper-without-arguments",
-    "profile-unquoted",
-    "section-ignored",
-    "user-in-url",
-    "trailing-slash",
-    "upper-case-host",
-    "aws-not-found",
-    "aws-too-old",
-    "bad-interpreter",
-    "aws-files-readable",
-    "profile-section-unquoted",
-    "token-too-long",
-    "auto-prompt",
-    "ca-ignored-by-schannel",
-}
 
 
 def texts(home: Home) -> dict[str, str]:
@@ -56,16 +30,6 @@ def test_a_fault_is_repaired_and_the_repair_undone(planted: Planted, tmp_path: P
     for journal in changes.journals(home.machine):
         changes.undo(home.machine, journal)
     assert texts(home) == before
-
-
-def test_the_rest_is_left_to_a_person(tmp_path: Path) -> None:
-    for number, planted in enumerate(PLANTED):
-        if planted.fault in FIXABLE:
-            continue
-        (tmp_path / str(number)).mkdir()
-        home = Home(tmp_path / str(number), planted.system)
-        planted.plant(home)
-        assert [each.id for each in home.findings() if each.fix] == []
 
 
 def test_without_somebody_to_ask_nothing_is_written(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from doctor_at_hand import Home
-from doctor_faults import PLANTED, Planted, name_of
+from doctor_at_hand import AWS_LINE, Home
+from doctor_faults import FIXABLE, PLANTED, Planted, name_of
 from moorage.client.doctor import report
 from moorage.client.doctor.catalogue import CATALOGUE, OF_THIS_MACHINE
 
@@ -20,7 +20,9 @@ GUIDE = Path(__file__).parents[4] / "docs" / "guides" / "doctor.md"
 def test_a_planted_fault_is_named_and_nothing_else(planted: Planted, tmp_path: Path) -> None:
     home = Home(tmp_path, planted.system)
     planted.plant(home)
-    assert set(home.ids()) == {planted.fault, *planted.beside}
+    findings = home.findings()
+    assert {each.id for each in findings} == {planted.fault, *planted.beside}
+    assert {each.id for each in findings if each.fix} <= FIXABLE
 
 
 def test_a_helper_that_takes_long_is_named(tmp_path: Path) -> None:
@@ -36,3 +38,23 @@ def test_every_finding_is_planted() -> None:
 def test_every_finding_has_a_heading_in_the_guide() -> None:
     headings = set(re.findall(r"^#+ +(.+?)\s*$", GUIDE.read_text(), re.MULTILINE))
     assert set(CATALOGUE) <= headings
+
+
+def test_a_git_without_the_empty_helper_is_told_what_to_take_out(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.git_of("2.8.0")
+    home.section("", AWS_LINE)
+    home.write(home.system_config, "[credential]\n\thelper = manager\n")
+    home.helper_program("manager", ":")
+    (finding,) = home.findings()
+    assert finding.id == "manager-answers-first"
+    assert "take that helper out" in finding.remedy
+    assert finding.fix == ()
+
+
+def test_evidence_names_file_line_and_scope(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.write(home.system_config, "# by the installer\n[credential]\n\thelper = manager\n")
+    home.helper_program("manager", ":")
+    (finding,) = home.findings()
+    assert finding.evidence == f"credential.helper = manager in {home.system_config}, line 3 (system)"

@@ -17,6 +17,8 @@ _NEEDS = {
     "sso_session": ({1: (1, 27, 10), 2: (2, 9, 0)}, (1, 29, 10)),
     "login_session": ({1: (1, 43, 0), 2: (2, 32, 0)}, (1, 41, 0)),
 }
+# Which versions brought `endpoint_url`; those before are silent about it.
+_KNOWS_ENDPOINTS = {1: (1, 29, 0), 2: (2, 13, 0)}
 _CLI = re.compile(r"aws-cli/(\d+(?:\.\d+)*)")
 _BOTOCORE = re.compile(r"botocore/(\d+(?:\.\d+)*)")
 _UNQUOTED = re.compile(r"^(\s*\[\s*profile\s+)([^'\"\]\s]+(?:[ \t]+[^'\"\]\s]+)+)(\s*\])", re.MULTILINE)
@@ -64,6 +66,27 @@ def _users_of(facts: Facts) -> list[Program]:
     if any(target.url.scheme == "codecommit" for target in facts.targets):
         words.add("git-remote-codecommit")
     return [program for word, program in facts.programs.items() if word in words]
+
+
+def cli_obeys_the_endpoint(facts: Facts) -> Iterator[Finding]:
+    """Say where a CLI does not know the setting that leads it to another server than AWS's."""
+    version = _version(_CLI, facts.programs["aws"])
+    if not version or version >= _KNOWS_ENDPOINTS.get(version[0], ()):
+        return
+    named = [name for name in facts.environment if name.startswith("AWS_ENDPOINT_URL")]
+    named += [
+        f"endpoint_url in [{title}] of {facts.config.path}"
+        for title, section in facts.config.sections.items()
+        if "endpoint_url" in section or any("endpoint_url" in value for value in section.values())
+    ]
+    if named:
+        yield found(
+            "endpoint-ignored",
+            f"The AWS CLI {_shown(version)} ignores the endpoint that is set, and calls AWS itself.",
+            evidence=f"{', '.join(sorted(named))}; {facts.programs['aws'].path}",
+            consequence="Commands meant for your own server go to the real AWS.",
+            remedy="Give --endpoint-url with each command, or upgrade to 2.13 (of version 1: to 1.29).",
+        )
 
 
 def files_can_be_read(facts: Facts) -> Iterator[Finding]:
