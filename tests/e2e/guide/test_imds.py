@@ -2,55 +2,25 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from e2e_names import POWER_USER, NewPerson
+from metadata_process import EC2_TRUST, STOP_SECONDS, metadata
 from person import AWS_V1, AWS_V2, AwsCli, Person
 from service_process import ACCOUNT, Service
 
 pytestmark = pytest.mark.needs("git")
 
-TRUST = (
-    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},'
-    '"Action":"sts:AssumeRole"}]}'
-)
-STOP_SECONDS = 20
-
-
-@contextmanager
-def metadata(service: Service, *arguments: str) -> Iterator[dict[str, str]]:
-    """Run `moorage imds` beside the service; give what it says to export."""
-    program = Path(sys.executable).with_name("moorage")
-    running = subprocess.Popen(
-        [program, "imds", "--data", service.data, "--listen", "127.0.0.1:0", *arguments],
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert running.stdout is not None
-    try:
-        lines = [running.stdout.readline() for _ in range(2)]
-        assert all(lines), running.communicate()
-        pairs = [line.strip().removeprefix("export ").partition("=") for line in lines]
-        yield {name: value for name, _, value in pairs}
-    finally:
-        running.send_signal(signal.SIGTERM)
-        _, said = running.communicate(timeout=STOP_SECONDS)
-    assert (running.returncode, said) == (0, "")
-
 
 @pytest.fixture(scope="module")
 def variables(service: Service) -> Iterator[dict[str, str]]:
     iam = service.client("iam")
-    iam.create_role(RoleName="Web", AssumeRolePolicyDocument=TRUST)
+    iam.create_role(RoleName="Web", AssumeRolePolicyDocument=EC2_TRUST)
     iam.attach_role_policy(RoleName="Web", PolicyArn=POWER_USER)
     iam.create_instance_profile(InstanceProfileName="web")
     iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="Web")
@@ -146,7 +116,7 @@ def test_what_cannot_be_served_is_told_in_a_line(
     if "empty" in arguments:
         iam.create_instance_profile(InstanceProfileName="empty")
     if "other" in arguments:
-        iam.create_role(RoleName="Other", AssumeRolePolicyDocument=TRUST.replace("ec2.", "ecs."))
+        iam.create_role(RoleName="Other", AssumeRolePolicyDocument=EC2_TRUST.replace("ec2.", "ecs."))
         iam.create_instance_profile(InstanceProfileName="other")
         iam.add_role_to_instance_profile(InstanceProfileName="other", RoleName="Other")
     program = Path(sys.executable).with_name("moorage")
