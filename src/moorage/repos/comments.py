@@ -22,12 +22,10 @@ if TYPE_CHECKING:
     from moorage.core.principal import Caller
     from moorage.storage.database import Database
     from moorage.storage.repositories import RepositoryRow
-    from moorage.storage.request_tokens import TokenKey
+    from moorage.storage.request_tokens import Token
 
 # AWS does not publish how many users may react to one comment.
 REACTIONS_LIMIT: Final = 1_000
-
-Token = tuple["TokenKey", str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +172,9 @@ class Comments:
     ) -> CommentRow | None:
         if token is None:
             return None
-        earlier = request_tokens.claim(connection, *token, comment_id, now_ms)
-        if earlier is None:
-            return None
-        found = self._find(connection, earlier)
-        if found is None:  # it went with a repository that had this one's name
-            request_tokens.forget(connection, token[0])
-            request_tokens.claim(connection, *token, comment_id, now_ms)
-        return found
+        return request_tokens.claim_or_find(
+            connection, token, comment_id, now_ms, lambda earlier: self._find(connection, earlier)
+        )
 
     def _pull_request_active(self, connection: Connection, comment: CommentRow, now_ms: int) -> int | None:
         """Note that a comment's pull request was active; return its number."""

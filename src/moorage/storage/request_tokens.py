@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
@@ -18,6 +19,9 @@ _TOKENS = tables.request_tokens
 _PRUNED_AT_ONCE: Final = 1_000
 
 
+FoundT = TypeVar("FoundT")
+
+
 @dataclass(frozen=True, slots=True)
 class TokenKey:
     """Whose token it is, and for which operation: two callers may choose the same one."""
@@ -27,6 +31,10 @@ class TokenKey:
     caller_id: str
     operation: str
     token: str
+
+
+# What a request's token is kept under, and a hash of its other parameters.
+Token = tuple[TokenKey, str]
 
 
 def earlier(connection: Connection, key: TokenKey, parameters_sha256: str, now_ms: int) -> str | None:
@@ -71,6 +79,26 @@ def claim(
     if insert_if_absent(connection, _TOKENS, values):
         return None
     return earlier(connection, key, parameters_sha256, now_ms)
+
+
+def claim_or_find(
+    connection: Connection, token: Token, answer_id: str, now_ms: int, find: Callable[[str], FoundT | None]
+) -> FoundT | None:
+    """Claim a token as `claim` does; return what `find` finds of an earlier answer, if there is one.
+
+    An answer that is gone went with its repository: then the token is claimed anew.
+
+    Raises:
+        Fault: IdempotencyParameterMismatchException.
+    """
+    earlier_id = claim(connection, *token, answer_id, now_ms)
+    if earlier_id is None:
+        return None
+    found = find(earlier_id)
+    if found is None:
+        forget(connection, token[0])
+        claim(connection, *token, answer_id, now_ms)
+    return found
 
 
 def forget(connection: Connection, key: TokenKey) -> None:

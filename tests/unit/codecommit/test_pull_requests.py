@@ -125,6 +125,15 @@ def test_the_first_answer_comes_again_also_when_its_branches_are_gone(work: Work
     assert work.request(clientRequestToken="again") == first
 
 
+def test_a_token_does_not_lead_to_a_repository_that_is_gone(work: Work, tmp_path: Path) -> None:
+    first = work.request("other", clientRequestToken="again")
+    work.desk.ask("DeleteRepository", repositoryName="Demo")
+    anew = Work.at(work.desk, tmp_path / "anew")
+    second = anew.request("other", clientRequestToken="again")
+    assert second != first
+    assert anew.request("other", clientRequestToken="again") == second
+
+
 @pytest.mark.parametrize(
     ("error", "request_"),
     [

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from moorage.storage.database import Database
     from moorage.storage.pull_requests import PullRequestRow
     from moorage.storage.repositories import RepositoryRow
-    from moorage.storage.request_tokens import TokenKey
+    from moorage.storage.request_tokens import Token
 
 # Source: "Quotas in AWS CodeCommit", open pull requests in a repository.
 MAX_OPEN: Final = 1_000
@@ -44,7 +44,7 @@ class Asked:
     description: str | None
     source: RefName
     destination: RefName
-    token: tuple[TokenKey, str] | None = None
+    token: Token | None = None
 
 
 class Overtaken(Exception):
@@ -70,7 +70,7 @@ def already_closed(number: int) -> Fault:
 # --- opening --------------------------------------------------------------------------------
 
 
-def answered(database: Database, token: tuple[TokenKey, str] | None) -> PullRequestRow | None:
+def answered(database: Database, token: Token | None) -> PullRequestRow | None:
     """Return the pull request that the same request made before, if it came before.
 
     Raises:
@@ -80,7 +80,7 @@ def answered(database: Database, token: tuple[TokenKey, str] | None) -> PullRequ
         return None
     with database.read() as connection:
         key = request_tokens.earlier(connection, *token, database.now_ms(connection))
-        return _of_key(connection, key) if key is not None else None
+        return stored.by_key(connection, key) if key is not None else None
 
 
 def create(database: Database, caller: Caller, opened: OpenRepository, asked: Asked) -> PullRequestRow:
@@ -121,9 +121,11 @@ def _new(
     """Return a new pull request's row, its token claimed and its number taken; tips are still to come."""
     key = str(uuid.uuid4())
     if asked.token is not None:
-        earlier = request_tokens.claim(connection, *asked.token, key, now_ms)
-        if earlier is not None:
-            raise _Answered(_of_key(connection, earlier))
+        before = request_tokens.claim_or_find(
+            connection, asked.token, key, now_ms, lambda earlier: stored.by_key(connection, earlier)
+        )
+        if before is not None:
+            raise _Answered(before)
     if stored.count_open(connection, row.repository_id) >= MAX_OPEN:
         raise Fault(
             "MaximumOpenPullRequestsExceededException",
@@ -153,16 +155,6 @@ def _new(
         created_at_ms=now_ms,
         last_activity_at_ms=now_ms,
     )
-
-
-def _of_key(connection: Connection, key: str) -> PullRequestRow:
-    found = stored.by_key(connection, key)
-    if found is None:
-        raise Fault(
-            "IdempotencyParameterMismatchException",
-            "This clientRequestToken made a pull request of a repository that was deleted; send a new one",
-        )
-    return found
 
 
 def _require_tips(connection: Connection, made: PullRequestRow) -> None:

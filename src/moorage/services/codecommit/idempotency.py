@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from moorage.core.faults import Fault
 from moorage.services.codecommit.names import is_storable
-from moorage.storage.request_tokens import TokenKey
+from moorage.storage.request_tokens import Token, TokenKey
 
 if TYPE_CHECKING:
     from moorage.services.call import Call
@@ -41,7 +41,7 @@ def token_form(request: Request) -> str | None:
     return token
 
 
-def token_key(call: Call, operation: str, request: Request) -> tuple[TokenKey, str] | None:
+def token_key(call: Call, operation: str, request: Request) -> Token | None:
     """Return what a request's token is kept under, and a hash of its other members; None without one.
 
     A token is its caller's own, for one operation, in one account and region.
