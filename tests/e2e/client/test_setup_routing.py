@@ -94,8 +94,6 @@ def test_names_are_resolved_to_the_server(mary: Person, service: Service) -> Non
     with relaying(service.port, ELSEWHERE, HTTPS_PORT):
         written_once(mary, route="resolve", route_to=ELSEWHERE)
         assert "127.77.44.3" in mary.ok("git", "config", "--get-urlmatch", "http.curloptResolve", AWS_URL)
-        # curl resolves as it was told, and is told of no proxy for this name.
-        mary.env["no_proxy"] += ",.amazonaws.com"
         for url in (AWS_URL, GRC_URL):
             mary.ok("git", "ls-remote", url)
         use_awss_own_helper(mary)
@@ -111,8 +109,7 @@ def test_names_are_resolved_to_the_server(mary: Person, service: Service) -> Non
 def test_names_are_led_through_a_proxy(mary: Person, service: Service) -> None:
     with relaying(service.port, is_proxy=True) as proxy:
         written_once(mary, route="proxy", route_to=f"http://127.0.0.1:{proxy.port}")
-        for url in (AWS_URL, GRC_URL):
-            mary.ok("git", "ls-remote", url)
+        mary.ok("git", "ls-remote", AWS_URL)
     assert set(proxy.asked) == {"CONNECT git-codecommit.us-east-2.amazonaws.com:443 HTTP/1.1"}
 
 
@@ -152,7 +149,7 @@ def test_the_server_tells_everybody_what_setup_reads_and_nothing_of_the_request(
 WHO = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
 
 
-def test_a_profile_leads_boto3_and_newer_aws_clis_here_and_a_wrapper_the_older(
+def test_a_profile_leads_newer_aws_clis_here_and_a_wrapper_older_ones(
     mary: Person, service: Service, aws_v2_new: AwsCli, aws_v2: AwsCli
 ) -> None:
     credentials = mary.home / ".aws" / "credentials"
@@ -164,10 +161,6 @@ def test_a_profile_leads_boto3_and_newer_aws_clis_here_and_a_wrapper_the_older(
     # The gate: whoever does not come here meets a proxy that is not there.
     mary.env["HTTPS_PROXY"] = mary.env["https_proxy"]
     arn = f"arn:aws:iam::{ACCOUNT}:user/mary"
-    who = subprocess.run(
-        [sys.executable, "-c", WHO], env=mary.env, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert who.stdout.strip() == arn, who.stderr
     for cli in (AWS_V1, aws_v2_new):
         use(mary, cli)
         assert json.loads(mary.ok("aws", "sts", "get-caller-identity"))["Arn"] == arn
@@ -179,7 +172,9 @@ def test_a_profile_leads_boto3_and_newer_aws_clis_here_and_a_wrapper_the_older(
     assert json.loads(said)["Arn"] == arn
 
 
-def test_a_profile_leads_the_services_alone_that_the_server_speaks(mary: Person, service: Service) -> None:
+def test_a_profile_leads_boto3_here_for_the_services_alone_that_the_server_speaks(
+    mary: Person, service: Service
+) -> None:
     outcome = set_up(mary, service.endpoint, aws_config="services")
     assert any("AWS_CA_BUNDLE" in note for note in outcome.planned.notes)
     mary.env |= {"AWS_CA_BUNDLE": str(service.ca)}

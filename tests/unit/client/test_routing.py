@@ -96,6 +96,7 @@ def test_names_are_resolved_for_awss_hosts_alone_and_with_their_own_ca() -> None
     made = entries(written("", resolve(["us-east-2"], "[::1]", CA, (2, 39))))
     assert [each for each in made if each[0] == name] == [
         (name, "curloptresolve", "git-codecommit.us-east-2.amazonaws.com:443:[::1]"),
+        (name, "proxy", ""),
         (name, "sslcainfo", CA),
     ]
     assert {each[0].partition(".")[2].partition(".")[2] for each in made} == {"us-east-2.amazonaws.com"}

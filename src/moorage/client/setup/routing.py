@@ -100,7 +100,8 @@ def resolve(regions: Iterable[str], address: str, ca_file: str, version: Version
     shown = f"[{ip}]" if ip.version == 6 else str(ip)
     made = []
     for host in _hosts(regions):
-        entries = (("curloptResolve", f"{host}:{HTTPS_PORT}:{shown}"), ("sslCAInfo", ca_file))
+        # No proxy, whatever the environment says: one would look the name up by itself.
+        entries = (("curloptResolve", f"{host}:{HTTPS_PORT}:{shown}"), ("proxy", ""), ("sslCAInfo", ca_file))
         made.append(Section(f"http.https://{host}", entries))
     return made
 
