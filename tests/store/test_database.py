@@ -274,14 +274,14 @@ def test_tables_of_a_newer_version_are_refused_untouched(database: Database) -> 
         database.migrate()
 
 
-def test_nodes_that_start_together_migrate_once(database_url: str) -> None:
+def test_nodes_that_start_together_migrate_once(empty_database_url: str) -> None:
     failures: list[BaseException] = []
     start = threading.Barrier(4)
 
     def begin() -> None:
         try:
             start.wait()
-            node = Database.open(database_url)
+            node = Database.open(empty_database_url)
             node.migrate()
             node.close()
         except BaseException as error:  # noqa: BLE001 - asserted on below
