@@ -195,3 +195,26 @@ def test_the_region_told_is_the_aws_clis(host: str) -> None:
 )
 def test_the_region_told_in_corners_is_the_aws_clis(host: str) -> None:
     test_the_region_told_is_the_aws_clis.hypothesis.inner_test(host)  # type: ignore[attr-defined]  # hypothesis'
+
+
+WORDS = st.sampled_from(
+    ["git.example", "a.git.example", "*.git.example", "git-codecommit.eu-west-1.git.example"]
+)
+PORTS = st.sampled_from(["", ":443", ":80", ":8443"])
+FILES = st.lists(
+    st.tuples(st.sampled_from(["", "# "]), WORDS, PORTS, st.sampled_from(["", " region=x", " what"])).map(
+        "".join
+    )
+).map("\n".join)
+
+
+@given(FILES, WORDS.filter(lambda word: "*" not in word), PORTS)
+def test_whatever_the_file_holds_only_a_line_for_that_very_host_and_port_lets_it_in(
+    text: str, word: str, port: str
+) -> None:
+    host = word + port
+    told = allowed(host, "https", text)
+    own = re.escape(word) + ("(?::443)?" if port in {"", ":443"} else re.escape(port))
+    domain = re.escape(word.split(".", 2)[-1]) if word.startswith("git-codecommit.") else "$^"
+    below = r"\*\." + domain + own.removeprefix(re.escape(word))
+    assert (told is not None) == bool(re.search(rf"^(?:{own}|{below})(?: region=x)?$", text, re.MULTILINE))
