@@ -151,3 +151,17 @@ def test_gits_own_store_with_a_stale_entry(mary: Person, host: str, key: Key) ->
     mary.ok("git", "ls-remote", url)
     assert file.read_text() == others
     assert set_up(mary, url).planned.changes == []
+
+
+def test_at_aws_itself_nobody_is_asked_and_the_stale_entry_goes_all_the_same(mary: Person, key: Key) -> None:
+    host = "git-codecommit.us-east-2.amazonaws.com"
+    manager = install(programs_of(mary), "manager")
+    machine_wide(mary, "manager")
+    manager.keep(host, PATH, "AKIAOLD", old_signature(host, key))
+    machine = ThisMachine(mary.env, folder=mary.home)
+    outcome = command.run(Options(url=f"https://{host}/{PATH}", yes=True, check=False), machine, Silent())
+    assert [(one.account, one.problem) for one in outcome.evicted] == [("AKIAOLD", None)]
+    manager.forget_calls()
+    told = mary.ok("git", "credential", "fill", stdin=f"url=https://{host}/{PATH}\n\n")
+    assert f"username={key[0]}\n" in told
+    assert manager.calls == []

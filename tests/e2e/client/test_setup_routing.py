@@ -91,6 +91,10 @@ def test_addresses_are_rewritten_by_the_guides_lines(mary: Person, service: Serv
 
 
 def test_names_are_resolved_to_the_server(mary: Person, service: Service) -> None:
+    # What the days at AWS have left in the store goes, too: Git would have been given it first.
+    stored = mary.home / ".git-credentials"
+    stored.write_text(f"https://AK:20240229T123456Z{'0' * 64}@{AWS_URL.removeprefix('https://')}\n")
+    mary.git_global("credential.helper", "store")
     with relaying(service.port, ELSEWHERE, HTTPS_PORT):
         written_once(mary, route="resolve", route_to=ELSEWHERE)
         assert "127.77.44.3" in mary.ok("git", "config", "--get-urlmatch", "http.curloptResolve", AWS_URL)
@@ -98,6 +102,7 @@ def test_names_are_resolved_to_the_server(mary: Person, service: Service) -> Non
             mary.ok("git", "ls-remote", url)
         use_awss_own_helper(mary)
         mary.ok("git", "clone", "--quiet", AWS_URL)
+    assert stored.read_text() == ""
     asked = mary.ok("git", "config", "--get-urlmatch", "http.sslCAInfo", AWS_URL).strip()
     assert Path(asked).read_bytes() == (service.data / "aws-names-ca.pem").read_bytes()
     # Other names of AWS are not led anywhere.

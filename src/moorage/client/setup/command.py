@@ -105,7 +105,7 @@ def run(options: Options, machine: Machine, terminal: Terminal) -> Outcome:
         outcome.written = True
         terminal.say("written" + ("; to take it back: moorage setup --undo" if outcome.journal else ""))
     if not options.dry_run and outcome.target is not None:
-        outcome.evicted = stored.evicted(machine, facts, outcome.target)
+        outcome.evicted = stored.evicted(machine, facts, outcome.target, options.route)
         _show_evicted(outcome, terminal)
     if options.check and not options.dry_run and outcome.target is not None:
         outcome.proof = proof.prove(machine, facts, outcome.target, outcome.url)
@@ -149,7 +149,7 @@ def _planned(options: Options, machine: Machine, facts: Facts, terminal: Termina
         terminal.say(f"note: {note}")
     choices = Choices(profile, its.target.region, its.ca, _only(told, its.target) if options.only else None)
     made = planning.plan(facts, its.target, choices)
-    made = Plan([*made.changes, *stored.changes(machine, facts, its.target)], made.notes)
+    made = Plan([*made.changes, *stored.changes(machine, facts, its.target, options.route)], made.notes)
     made = routes.changes(machine, facts, its, made=made, choices=choices, options=options)
     return Outcome(Plan(changes.merged(made.changes), made.notes), its.target, its.target.url or url)
 
