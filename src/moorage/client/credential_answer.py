@@ -127,6 +127,8 @@ def answer(options: Options, content: bytes, environment: Mapping[str, str], now
 
 def _regions(request: Request, options: Options, environment: Mapping[str, str]) -> tuple[str, str]:
     """Return the regions in a host's name and in the hosts file, for a host that may get a signature."""
+    if not request.host:
+        raise NoAnswer  # about a certificate's password, or for nobody: not ours
     name, _ = signing_hosts.split(request.host)
     if not name:
         raise NoAnswer("Git's request is refused: its host is none")

@@ -35,7 +35,9 @@ class Request:
         states: Iterable[str] = (),
     ) -> None:
         self.protocol = protocol
-        self.host = host  # with its port, as typed in the URL
+        self.host = (
+            host  # with its port, as typed in the URL; empty where it is about no host, as a certificate
+        )
         self.path = path  # without the slash before it; empty without `credential.useHttpPath`
         self.capabilities = tuple(capabilities)  # what this Git understands, from 2.46
         self.states = tuple(states)  # what helpers answered before, when their answer was refused
@@ -54,11 +56,11 @@ def parse(content: bytes) -> Request:
         value = single.get(key, "")
         if any(character < " " or character == "\x7f" for character in value):
             raise Malformed(f"the {key} holds a control character")
-    if not single.get("protocol") or not single.get("host"):
-        raise Malformed("it has no protocol or no host")
+    if not single.get("protocol"):
+        raise Malformed("it has no protocol")
     return Request(
         single["protocol"],
-        single["host"],
+        single.get("host", ""),
         single.get("path", ""),
         lists.get("capability[]", ()),
         lists.get("state[]", ()),

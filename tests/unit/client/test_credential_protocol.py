@@ -192,8 +192,8 @@ def test_any_bytes_are_refused_or_read(content: bytes) -> None:
         request = parse(content)
     except Malformed:
         return
-    assert request.host
     assert request.protocol
+    assert "\n" not in request.host + request.path
 
 
 def test_what_git_writes_is_read() -> None:
@@ -220,6 +220,11 @@ def test_an_answer_has_newlines_alone() -> None:
     assert render([("a", "b"), ("c", "=d")]) == b"a=b\nc==d\n"
     with pytest.raises(credential_protocol.Malformed):
         render([("a", "b\nhost=c")])
+
+
+def test_the_password_of_a_certificate_is_no_business_of_ours() -> None:
+    with pytest.raises(NoAnswer, match=r"^$"):
+        asked(b"protocol=cert\npath=/home/mary/key.pem\n", "--ignore-host-check")
 
 
 def test_the_corpus_is_asked_with_keys_that_would_be_found() -> None:
