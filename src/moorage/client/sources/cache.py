@@ -10,19 +10,26 @@ Source: botocore's JSONFileCache and the `_create_cache_key` of its fetchers.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import stat
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 
 from moorage.client.aws_files import home
 from moorage.client.sources import Credentials, NoCredentials
+from moorage.core.sigv4 import sha256_hex
 
+TYPE_CHECKING = False  # see core.sigv4
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from hashlib import sha1
+    from typing import Any
+else:
+    try:
+        from _sha1 import sha1  # the interpreter's own; `hashlib` would load OpenSSL for a file's name
+    except ImportError:
+        from hashlib import sha1
 
 # What lives no longer than this is as good as expired: a git command that starts now needs it for a while.
 MIN_SECONDS_LEFT = 5 * 60
@@ -52,11 +59,11 @@ def sso_token_key(*, session: str | None, start_url: str) -> str:
 
 
 def login_key(session: str) -> str:
-    return hashlib.sha256(session.encode()).hexdigest()
+    return sha256_hex(session.encode())
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()  # botocore's choice: a file name
+    return sha1(text.encode(), usedforsecurity=False).hexdigest()  # botocore's choice for names of files
 
 
 def read(where: str, key: str) -> dict[str, Any] | None:

@@ -9,7 +9,6 @@ Source: botocore's AssumeRoleProvider.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, NamedTuple
 
 from moorage.client.sources import (
     Credentials,
@@ -18,10 +17,10 @@ from moorage.client.sources import (
     cache,
     from_environment,
     of_profile,
-    sts,
 )
 from moorage.client.sources.told import one_line
 
+TYPE_CHECKING = False  # see core.sigv4
 if TYPE_CHECKING:
     from moorage.client.sources import Asked
 
@@ -37,23 +36,29 @@ _STATIC = ("aws_access_key_id", "aws_secret_access_key")
 _SOURCES = ("Environment", "EcsContainer", "Ec2InstanceMetadata")
 
 
-class Role(NamedTuple):
+class Role:
     """A role as one profile asks for it."""
 
-    profile: str
-    arguments: dict[str, str | int]  # of AssumeRole, without a session name made up
+    __slots__ = ("arguments", "profile")
+
+    def __init__(self, profile: str, arguments: dict[str, str | int]) -> None:
+        self.profile = profile
+        self.arguments = arguments  # of AssumeRole, without a session name made up
 
     @property
     def why(self) -> str:
         return f"profile {self.profile} assumes {one_line(str(self.arguments['RoleArn']), 200)}"
 
 
-class Chain(NamedTuple):
+class Chain:
     """Roles from the one wanted to the first one assumed, and who assumes that one."""
 
-    roles: list[Role]
-    source_profile: str | None
-    credential_source: str | None
+    __slots__ = ("credential_source", "roles", "source_profile")
+
+    def __init__(self, roles: list[Role], source_profile: str | None, credential_source: str | None) -> None:
+        self.roles = roles
+        self.source_profile = source_profile
+        self.credential_source = credential_source
 
 
 def credentials(asked: Asked) -> Credentials:
@@ -173,6 +178,8 @@ def _told(role: Role) -> str:
 
 
 def _assumed(asked: Asked, role: Role, source: Credentials) -> Credentials:
+    from moorage.client.sources import sts  # what the cache spares
+
     arguments = {"RoleSessionName": f"moorage-{int(asked.now)}", **role.arguments}
     if "SerialNumber" in role.arguments:
         from moorage.client.sources import mfa

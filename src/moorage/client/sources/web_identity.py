@@ -5,12 +5,11 @@ Source: botocore's AssumeRoleWithWebIdentityProvider.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from moorage.client.sources import NoCredentials, cache, sts
+from moorage.client.sources import NoCredentials, cache
 from moorage.client.sources.roles import CACHE_FOLDER
 from moorage.client.sources.told import one_line
 
+TYPE_CHECKING = False  # see core.sigv4
 if TYPE_CHECKING:
     from moorage.client.sources import Asked, Credentials
 
@@ -46,6 +45,8 @@ def credentials(asked: Asked) -> Credentials | None:
     held = cache.credentials(where, key, asked.now, source)
     if held is not None:
         return held
+    from moorage.client.sources import sts  # what the cache spares
+
     sent = {"RoleSessionName": f"moorage-{int(asked.now)}", **arguments, "WebIdentityToken": _token(path)}
     why = f"profile {asked.profile} assumes {one_line(role, 200)} with the token in {one_line(path)}"
     answer = sts.assumed(asked, "AssumeRoleWithWebIdentity", sent, None, why)
