@@ -132,6 +132,8 @@ def _checked(told: Mapping[str, Any], base: str) -> Discovered:
     domain = _matching(_DOMAIN, told["domain"])
     if any(f".{domain}".endswith(f".{theirs}") for theirs in _OF_AWS):
         raise NotDiscovered(f"{base} speaks for {domain}, which is AWS's: do not use it")
+    if "." not in domain and domain != "localhost":
+        raise ValueError(domain)
     regions = [_matching(_REGION, region) for region in told["regions"][:_MOST_REGIONS]]
     prefixes = {region: str(told["clone_url_prefixes"][region]) for region in regions}
     for region, prefix in prefixes.items():

@@ -100,6 +100,7 @@ def test_a_server_does_not_send_clones_to_a_third_host(url: str) -> None:
         {"ssh": None},
         {"service": "other"},
         {"domain": 5},
+        {"domain": "com"},
     ],
     ids=str,
 )

@@ -109,6 +109,16 @@ def test_a_proxy_is_for_awss_hosts_alone() -> None:
     }
 
 
+def test_on_windows_the_systems_tls_is_told_to_look_at_the_file() -> None:
+    for sections in (
+        resolve(["us-east-2"], "127.0.0.1", "C:\\Users\\mary\\ca.pem", (2, 45), windows=True),
+        by_proxy(["us-east-2"], "http://localhost:3128", "C:\\Users\\mary\\ca.pem", windows=True),
+    ):
+        pairs = [(key, value) for _, key, value in entries(written("", sections))]
+        assert pairs.count(("sslcainfo", "C:/Users/mary/ca.pem")) == 2
+        assert pairs.count(("schannelusesslcainfo", "true")) == 2
+
+
 def test_what_cannot_be_routed_is_refused_with_what_to_do() -> None:
     with pytest.raises(RouteRefused, match="no region of AWS"):
         rewrite({"local-lab-1": "https://git.example.org/v1/repos/"})

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,14 @@ def test_the_local_ca_is_handed_out_where_there_is_one(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("CERTIFICATE")
     assert ask(_app(ca=tmp_path / "ca.pem"), "/ca.pem")[2] == b"CERTIFICATE"
     assert ask(_app(), "/ca.pem")[0] == 404
+
+
+def test_the_ca_for_awss_names_is_handed_out_where_there_is_one(tmp_path: Path) -> None:
+    app = _app()
+    assert ask(app, "/aws-names-ca.pem")[0] == 404
+    (tmp_path / "aws.pem").write_text("CERTIFICATE")
+    status = replace(app.status, aws_names_ca=tmp_path / "aws.pem")
+    assert ask(replace(app, status=status), "/aws-names-ca.pem")[2] == b"CERTIFICATE"
 
 
 def test_operators_endpoints_are_read_only() -> None:

@@ -53,10 +53,12 @@ def _routed(
         ca = _aws_names_ca(machine, found)
         extra.append(ca)
         made = _with_aws_sections(facts, made, regions, choices)
+        windows = machine.system == "windows"
         if way == "resolve":
-            sections = routing.resolve(regions, options.route_to, str(ca.path), facts.git.version)
+            version = facts.git.version
+            sections = routing.resolve(regions, options.route_to, str(ca.path), version, windows=windows)
         else:
-            sections = routing.by_proxy(regions, options.route_to, str(ca.path))
+            sections = routing.by_proxy(regions, options.route_to, str(ca.path), windows=windows)
     notes = routing.limits(way) if way else []
     return Plan([*_written(facts, made.changes, sections), *extra], [*made.notes, *notes])
 

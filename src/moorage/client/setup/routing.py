@@ -84,7 +84,9 @@ def rewrite(
     return made
 
 
-def resolve(regions: Iterable[str], address: str, ca_file: str, version: Version) -> list[Section]:
+def resolve(
+    regions: Iterable[str], address: str, ca_file: str, version: Version, *, windows: bool = False
+) -> list[Section]:
     """Return the entries that have AWS's names of regions answered by a server at an IP address, port 443.
 
     Raises:
@@ -101,12 +103,12 @@ def resolve(regions: Iterable[str], address: str, ca_file: str, version: Version
     made = []
     for host in _hosts(regions):
         # No proxy, whatever the environment says: one would look the name up by itself.
-        entries = (("curloptResolve", f"{host}:{HTTPS_PORT}:{shown}"), ("proxy", ""), ("sslCAInfo", ca_file))
-        made.append(Section(f"http.https://{host}", entries))
+        entries = (("curloptResolve", f"{host}:{HTTPS_PORT}:{shown}"), ("proxy", ""))
+        made.append(Section(f"http.https://{host}", (*entries, *_trusting(ca_file, windows=windows))))
     return made
 
 
-def by_proxy(regions: Iterable[str], proxy: str, ca_file: str) -> list[Section]:
+def by_proxy(regions: Iterable[str], proxy: str, ca_file: str, *, windows: bool = False) -> list[Section]:
     """Return the entries that send AWS's names of regions through a proxy, which leads them to the server.
 
     Raises:
@@ -117,10 +119,8 @@ def by_proxy(regions: Iterable[str], proxy: str, ca_file: str) -> list[Section]:
         raise RouteRefused(f"{proxy!r} is no URL of a proxy: write http://HOST:PORT")
     if parts.password is not None:
         raise RouteRefused("the proxy's URL holds a password: leave it out, git asks its helpers for it")
-    return [
-        Section(f"http.https://{host}", (("proxy", proxy), ("sslCAInfo", ca_file)))
-        for host in _hosts(regions)
-    ]
+    entries = (("proxy", proxy), *_trusting(ca_file, windows=windows))
+    return [Section(f"http.https://{host}", entries) for host in _hosts(regions)]
 
 
 def written(text: str, sections: Sequence[Section]) -> str:
@@ -199,6 +199,13 @@ def ignores_endpoint_url(aws_version: str) -> bool:
         return False
     version = int(found[1]), int(found[2])
     return version < (1, 29) or (2, 0) <= version < (2, 13)
+
+
+def _trusting(ca_file: str, *, windows: bool) -> tuple[tuple[str, str], ...]:
+    if not windows:
+        return (("sslCAInfo", ca_file),)
+    # The Windows TLS library looks at sslCAInfo only if it is told to.
+    return (("sslCAInfo", ca_file.replace("\\", "/")), ("schannelUseSSLCAInfo", "true"))
 
 
 def _hosts(regions: Iterable[str]) -> list[str]:
