@@ -73,11 +73,10 @@ def _is_for_a_host(bundle: Bundle) -> bool:
     return bundle.where.startswith("http.http")
 
 
-def _same(facts: Facts, first: Bundle, second: Bundle) -> bool:
-    return first.file == second.file or (
-        facts.files.get(first.file) is not None
-        and facts.files.get(first.file) == facts.files.get(second.file)
-    )
+def _same(facts: Facts, obeyed: Bundle, other: Bundle) -> bool:
+    """Tell whether the file that is obeyed has all of the other, so that nothing is lost by it."""
+    mine, others = facts.files.get(obeyed.file), facts.files.get(other.file)
+    return obeyed.file == other.file or (mine is not None and others is not None and others.strip() in mine)
 
 
 def certificate_files_are_there(facts: Facts, target: Target) -> Iterator[Finding]:
