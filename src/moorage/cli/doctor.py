@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fix", action="store_true", help="repair what is safe to; shows it and asks first")
     parser.add_argument("--yes", action="store_true", help="do not ask before repairing")
+    parser.add_argument(
+        "--policies", action="store_true", help="read your own policies from IAM, and judge them"
+    )
+    parser.add_argument(
+        "--policy", metavar="FILE", type=Path, action="append", default=[], help="judge a policy's JSON"
+    )
     parser.add_argument("--offline", action="store_true", help="look at this machine only, ask no server")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
@@ -43,8 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def examine(machine: Machine, arguments: argparse.Namespace, ask: Ask | None = None) -> int:
     """Do what the arguments say on a machine; `ask` asks the servers."""
-    from moorage.client.doctor import report
+    from moorage.client.doctor import policies, report
     from moorage.client.doctor.finding import printable
+    from moorage.client.doctor.policy_checks import NotAPolicy
     from moorage.client.doctor.targets import NotFound
 
     try:
@@ -54,7 +62,8 @@ def examine(machine: Machine, arguments: argparse.Namespace, ask: Ask | None = N
             _repair(machine, findings, arguments)
             facts = _facts(machine, arguments.target, ask)
             findings = report.diagnose(facts)
-    except NotFound as error:
+        findings += policies.findings(machine, facts, arguments.policy, own=arguments.policies)
+    except (NotFound, NotAPolicy) as error:
         sys.stderr.write(f"moorage doctor: {printable(str(error))}\n")
         return BAD_INPUT
     sys.stdout.write(report.as_json(findings) if arguments.json else report.as_text(facts, findings))

@@ -96,6 +96,10 @@ OF_THE_SERVER: Mapping[str, Severity] = {
     "server-busy": "warning",
     "server-failed": "error",
     "push-denied": "note",
+    # policies, where doctor is asked to read them
+    "guard-forgets-actions": "warning",
+    "guard-stops-every-push": "warning",
+    "policies-not-read": "note",
 }
 
 CATALOGUE: Mapping[str, Severity] = {**OF_THIS_MACHINE, **OF_THE_SERVER}
