@@ -134,7 +134,9 @@ def test_the_macos_keychain_keeps_signatures_too(mary: Person, host: str, key: K
 def test_gits_own_store_with_a_stale_entry(mary: Person, host: str, key: Key) -> None:
     url = f"https://{host}/{PATH}"
     file = mary.home / ".git-credentials"
-    others = "https://mary:hers@github.com\n# mine\n"
+    others = (
+        f"https://mary:20240229T123456Z{'0' * 64}@git.example.org\n# mine\nhttps://mary:hers@github.com\n"
+    )
     stale = f"https://{key[0]}:{old_signature(host, key)}@{host.replace(':', '%3a')}/{PATH}\n"
     file.write_text(f"{stale}{others}")
     mary.git_global("credential.helper", "store")
