@@ -12,8 +12,8 @@ from moorage.core.faults import Fault
 from moorage.repos.authoring import building
 from moorage.repos.merge import Compared, compare
 from moorage.repos.merge_rules import MergeOption
-from moorage.repos.merge_view import View
 from moorage.services.codecommit import merge_requests, names, pages, paths, specifiers
+from moorage.services.codecommit.merge_conflict_views import View
 from moorage.services.codecommit.merge_requests import Commits
 from moorage.services.codecommit.opening import opened
 from moorage.services.codecommit.service import codecommit

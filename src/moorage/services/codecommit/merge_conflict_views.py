@@ -1,4 +1,4 @@
-"""A file of a merge as the API tells it: what differs, what is in conflict, and the lines of both sides."""
+"""What a file of a merge looks like in answers: what differs, what is in conflict, lines of both sides."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pygit2
 
 from moorage.git.text_merge import Change, Lines, TextMerge, is_binary
 from moorage.git.three_way import Verdict
-from moorage.git.trees import EXECUTABLE, FOLDER, SUBMODULE, SYMLINK, Item, item_at
+from moorage.git.trees import FOLDER, SUBMODULE, SYMLINK, Item, item_at
 from moorage.repos.merge import MAX_FILE_BYTES_TO_LOAD
 from moorage.repos.merge_rules import DetailLevel, MergeRules, Strategy
+from moorage.services.codecommit import file_modes
 
 if TYPE_CHECKING:
     from moorage.repos.merge import Compared
@@ -38,14 +39,15 @@ class View:
             Fault: MaximumFileContentToLoadExceededException.
         """
         items = self._items(path, verdict)
+        files = {name: item for name, item in items.items() if item.is_content}
         content, mode, kind = self._kinds_of_conflict(path, verdict)
         return {
             "filePath": path.decode(errors="replace"),
-            "fileSizes": {name: self._size(item) for name, item in items.items() if _is_content(item)},
-            "fileModes": {name: mode_name(item.mode) for name, item in items.items() if _is_content(item)},
+            "fileSizes": {name: self._size(item) for name, item in files.items()},
+            "fileModes": {name: file_modes.name_of(item.mode) for name, item in files.items()},
             "objectTypes": {name: _OBJECT_TYPES.get(item.mode, "FILE") for name, item in items.items()},
             "numberOfConflicts": self._number(verdict, content=content) + mode + kind,
-            "isBinaryFile": self._binary(verdict, items),
+            "isBinaryFile": self._binary(verdict, files),
             "contentConflict": content,
             "fileModeConflict": mode,
             "objectTypeConflict": kind,
@@ -111,8 +113,7 @@ class View:
     def _size(self, item: Item) -> int:
         return int(self._odb.read_header(item.object_id)[1])
 
-    def _binary(self, verdict: Verdict, items: dict[str, Item]) -> dict[str, bool]:
-        files = {name: item for name, item in items.items() if _is_content(item)}
+    def _binary(self, verdict: Verdict, files: dict[str, Item]) -> dict[str, bool]:
         if verdict.text is not None:
             return dict.fromkeys(files, False)
         return {name: self._is_binary(item) for name, item in files.items()}
@@ -122,15 +123,6 @@ class View:
         if self._size(item) > MAX_FILE_BYTES_TO_LOAD:
             return True
         return is_binary(self._odb.read(item.object_id)[1])
-
-
-def mode_name(mode: int) -> str:
-    """Return what the API calls a Git file mode."""
-    return {EXECUTABLE: "EXECUTABLE", SYMLINK: "SYMLINK"}.get(mode, "NORMAL")
-
-
-def _is_content(item: Item) -> bool:
-    return item.is_file or item.mode == SYMLINK
 
 
 def _operations(items: dict[str, Item]) -> dict[str, str]:
