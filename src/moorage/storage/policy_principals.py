@@ -48,6 +48,15 @@ def with_ids(connection: Connection, text: str) -> str:
     return _replaced(text, lambda name: _saved(connection, name))
 
 
+def is_known(connection: Connection, arn: str) -> bool:
+    """Tell whether there is the user or role of an ARN. Of whom nothing is kept, there is whoever is named."""
+    try:
+        _saved(connection, arn)
+    except UnknownPrincipal:
+        return False
+    return True
+
+
 def _saved(connection: Connection, name: str) -> str:
     match = _NAMED.fullmatch(name)
     if match is not None:

@@ -11,11 +11,12 @@ from moorage.git import ref_names
 from moorage.repos.pull_requests import history, life
 from moorage.services.codecommit import idempotency, names, pages
 from moorage.services.codecommit.opening import opened
-from moorage.services.codecommit.people import known_person, person_form
+from moorage.services.codecommit.people import person_form
 from moorage.services.codecommit.pull_request_document import answer
 from moorage.services.codecommit.pull_request_targets import of_pull_request, required
 from moorage.services.codecommit.service import codecommit
 from moorage.services.codecommit.targets import Request, named_repository, own_arn, resource_tags
+from moorage.storage import policy_principals
 from moorage.storage import pull_requests as stored
 from moorage.wire.dispatch import Target
 
@@ -184,7 +185,7 @@ def list_pull_requests(call: Call, request: ListPullRequestsInputTypeDef) -> dic
     with call.database.read() as connection:
         found = stored.listed(connection, listing, page.limit + 1)
         # Somebody who was deleted is still the author of what there is of them.
-        if author is not None and not found and not known_person(connection, author):
+        if author is not None and not found and not policy_principals.is_known(connection, author):
             raise Fault("AuthorDoesNotExistException", f"There is no {names.shown(author)}")
     shown = page.answer("pullRequestIds", found, lambda one: f"{one[0]} {one[1]}")
     return shown | {"pullRequestIds": [str(number) for _, number in shown["pullRequestIds"]]}
@@ -213,7 +214,7 @@ def describe_pull_request_events(
             after=int(page.after or 0),
             limit=page.limit + 1,
         )
-        if actor is not None and not found and not known_person(connection, actor):
+        if actor is not None and not found and not policy_principals.is_known(connection, actor):
             raise Fault("ActorDoesNotExistException", f"There is no {names.shown(actor)}")
     shown = page.answer("pullRequestEvents", found, lambda event: str(event.number))
     number = request["pullRequestId"]
