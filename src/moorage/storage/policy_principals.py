@@ -49,7 +49,7 @@ def with_ids(connection: Connection, text: str) -> str:
 
 
 def is_known(connection: Connection, arn: str) -> bool:
-    """Tell whether there is the user or role of an ARN. Of whom nothing is kept, there is whoever is named."""
+    """Tell whether there is the user or role of an ARN; of whom nothing is kept, there is who is named."""
     try:
         _saved(connection, arn)
     except UnknownPrincipal:
