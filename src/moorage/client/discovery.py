@@ -142,7 +142,7 @@ def _checked(told: Mapping[str, Any], base: str) -> Discovered:
         _require_own(prefix, base, f"git-codecommit.{region}.{domain}")
     endpoints = {name: str(told["endpoints"][name]) for name in _SERVICES}
     for service, endpoint in endpoints.items():
-        _require_own(endpoint, base, *(f"{service}.{region}.{domain}" for region in regions))
+        _require_own(endpoint, base, domain, *(f"{service}.{region}.{domain}" for region in regions))
     default = _matching(_REGION, told["default_region"])
     if default not in regions:
         raise ValueError(default)
@@ -156,8 +156,8 @@ def _checked(told: Mapping[str, Any], base: str) -> Discovered:
         endpoints=endpoints,
         clone_url_prefixes=prefixes,
         ssh=tuple(ports),
-        ca=_path(told["ca"], base),
-        aws_names_ca=_path(aws_names["ca"], base) if aws_names is not None else None,
+        ca=_path(told["ca"]),
+        aws_names_ca=_path(aws_names["ca"]) if aws_names is not None else None,
     )
 
 
@@ -176,11 +176,10 @@ def _is_here(name: str) -> bool:
     return signing_hosts.is_loopback(f"[{name}]" if ":" in name else name)
 
 
-def _path(url: object, base: str) -> str | None:
-    """Return the path of a URL on the server asked, by whichever of its names it is told."""
+def _path(url: object) -> str | None:
+    """Return the path of a URL: it is fetched from the server asked, whatever name stands before it."""
     if url is None:
         return None
-    _require_own(str(url), base)
     path = urlsplit(str(url)).path
     if re.fullmatch(r"/[A-Za-z0-9._-]{1,100}", path) is None:
         raise ValueError(path)

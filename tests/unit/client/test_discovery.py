@@ -56,6 +56,16 @@ def test_a_server_does_not_speak_for_aws(domain: str) -> None:
         parsed(served(domain=domain), BASE)
 
 
+def test_a_service_with_a_domain_of_its_own_is_set_up_by_each_of_its_names() -> None:
+    domain = "aws.example.org"
+    api = f"https://{domain}:443"
+    prefix = f"https://git-codecommit.us-east-2.{domain}/v1/repos/"
+    content = document(Surroundings(domain, "us-east-2", api, {"us-east-2": prefix}))
+    for url in (prefix + "demo", f"https://{domain}", "https://git.example.org", f"https://iam.{domain}"):
+        found = parsed(content, base_of(url))
+        assert (found.endpoints["sts"], found.clone_url_prefixes["us-east-2"]) == (api, prefix)
+
+
 PREFIXES = "clone_url_prefixes"
 
 
@@ -89,7 +99,6 @@ def test_a_server_does_not_send_clones_to_a_third_host(url: str) -> None:
     [
         {"endpoints": dict.fromkeys(("codecommit", "iam", "kms", "sts"), "https://evil.example")},
         {"endpoints": {}},
-        {"ca": "https://evil.example/ca.pem"},
         {"ca": f"{BASE}/v1/../x"},
         {"aws_names": {"ca": "file:///etc/passwd"}},
         {"regions": "us-east-2"},
