@@ -251,7 +251,16 @@ def long_token(home: Home) -> None:
     home.profile("default", key="ASIAIOSFODNN7EXAMPLE", more=f"aws_session_token = {'x' * 600}\n")
 
 
+AWS_V2 = "aws-cli/2.17.1 Python/3.11.8 Linux/6.1 exe/x86_64.debian.12"
+
+
+def auto_prompt_of_the_environment(home: Home) -> None:
+    home.aws(AWS_V2)
+    home.environment["AWS_CLI_AUTO_PROMPT"] = "on"
+
+
 def auto_prompt_in_the_file(home: Home) -> None:
+    home.aws(AWS_V2)
     home.add(home.config, "cli_auto_prompt = on-partial\n")
 
 
@@ -339,7 +348,7 @@ PLANTED = [
     Planted("region-missing", grc_without_region),
     Planted("token-too-long", long_token, beside=("other-helper-after",)),
     Planted("auto-prompt", auto_prompt_in_the_file),
-    Planted("auto-prompt", environment(AWS_CLI_AUTO_PROMPT="on")),
+    Planted("auto-prompt", auto_prompt_of_the_environment),
     Planted("ca-settings-disagree", two_authorities),
     Planted("ca-file-missing", missing_authority),
     Planted("ca-ignored-by-schannel", authority_for_schannel, system="windows"),

@@ -152,6 +152,7 @@ class Facts:
     system: System
     environment: Mapping[str, str]
     home: Path
+    is_on_ec2: bool  # so that the machine itself may have credentials
     now: float  # Unix time, seconds
     git: Git | None
     git_build: str  # what git and curl say about the libraries they were built with

@@ -129,11 +129,11 @@ def remote_url(facts: Facts, target: Target) -> tuple[Edit, ...]:
     is_own = facts.repository is not None and entry.file == facts.repository.config
     if not is_own or sum(each.key == entry.key for each in facts.entries) != 1:
         return ()
-    section = f"remote.{target.remote}"
+    section, _, key = entry.key.rpartition(".")
     return (
         Edit(
             entry.file,
-            lambda text: git_config.with_section(text, section, [("url", target.url.corrected)]),
+            lambda text: git_config.with_section(text, section, [(key, target.url.corrected)]),
             f"the URL of the remote {target.remote}",
         ),
     )

@@ -15,6 +15,7 @@ from moorage.client.machine import Machine
 from moorage.client.setup import facts as setup_facts
 
 _NO_GIT: Version = (0,)
+_MAKER = "/sys/devices/virtual/dmi/id/sys_vendor"  # who made the machine, as Linux tells it
 _CA_VARIABLES = ("GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 
 
@@ -37,6 +38,7 @@ def read(machine: Machine, wanted: str | None) -> Facts:
         system=machine.system,
         environment=machine.environment,
         home=machine.home,
+        is_on_ec2="Amazon EC2" in (machine.read(_MAKER) or ""),
         now=machine.now(),
         git=git,
         git_build=_build(machine, git, found),

@@ -13,7 +13,7 @@ from moorage.client.doctor.facts import Helper, Target, named_in
 from moorage.client.git_config import Entry
 from moorage.client.git_urls import Version
 
-_REMOTE = re.compile(r"remote\.(.+)\.url", re.DOTALL)
+_REMOTE = re.compile(r"remote\.(.+)\.(?:push)?url", re.DOTALL)
 _INSTEAD_OF = re.compile(r"url\.(.+)\.insteadof", re.DOTALL)
 _SECTION = re.compile(r"credential\.(.+)\.(?:helper|usehttppath)", re.DOTALL)
 _OF_THE_USER = frozenset({"system", "global", "command"})
@@ -57,12 +57,13 @@ def all_of(known: Known, wanted: str | None) -> tuple[Target, ...]:
 
 
 def _asked(known: Known, wanted: str) -> list[Named]:
-    for entry in reversed(known.entries):
-        if entry.key == f"remote.{wanted}.url":
-            remote = _remote(known, wanted, entry)
-            if remote is None:
-                raise NotFound(f"the remote {wanted} has no https:// or codecommit:// URL: {entry.value}")
-            return [remote]
+    keys = {f"remote.{wanted}.url", f"remote.{wanted}.pushurl"}
+    of_remote = [entry for entry in known.entries if entry.key in keys]
+    if of_remote:
+        remotes = [remote for entry in of_remote if (remote := _remote(known, wanted, entry)) is not None]
+        if not remotes:
+            raise NotFound(f"the remote {wanted} has no https:// or codecommit:// URL: {of_remote[0].value}")
+        return remotes
     text = urls.rewritten(wanted, _instead_of(known))
     url = urls.parse(text)
     if url is None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from doctor_at_hand import ANSWERS, AWS_LINE, HOST, KEY, Home
+from moorage.client.doctor import report
 from moorage.client.setup import facts as setup_facts
 
 
@@ -83,6 +85,19 @@ def one_authority_everywhere(home: Home) -> None:
     home.environment |= dict.fromkeys(("GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "CURL_CA_BUNDLE"), bundle)
 
 
+def auto_prompt_of_a_cli_that_has_none(home: Home) -> None:
+    home.add(home.config, "cli_auto_prompt = on\n")
+
+
+def readable_files_without_secrets(home: Home) -> None:
+    home.add(home.config, "[profile ci]\nrole_arn = arn:x\nweb_identity_token_file = /secret/token\n")
+    home.config.chmod(0o644)
+
+
+def a_helper_of_the_users_own_for_another_host(home: Home) -> None:
+    home.add(home.global_config, '[credential "https://github.com"]\n\thelper =\n\thelper = !gh auth\n')
+
+
 HEALTHY: list[Callable[[Home], None]] = [
     guide,
     guide_with_a_profile,
@@ -96,6 +111,9 @@ HEALTHY: list[Callable[[Home], None]] = [
     keys_in_the_environment,
     sso_that_renews,
     one_authority_everywhere,
+    auto_prompt_of_a_cli_that_has_none,
+    readable_files_without_secrets,
+    a_helper_of_the_users_own_for_another_host,
 ]
 
 
@@ -139,3 +157,22 @@ def test_without_anything_to_look_at_the_machine_is_looked_at(tmp_path: Path) ->
     said = home.doctor()
     assert said.status == 0
     assert "looked at this machine only" in said.out
+
+
+def test_each_url_of_a_remote_is_looked_at(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.remote(f"https://{HOST}/v1/repos/demo\n\tpushurl = https://mary@{HOST}/v1/repos/demo")
+    assert home.ids("origin") == ["user-in-url"]
+    assert home.doctor("origin", "--fix", "--yes").status == 0
+    assert f"pushurl = https://{HOST}/v1/repos/demo\n" in home.local_config.read_text()
+    assert f"\turl = https://{HOST}/v1/repos/demo\n" in home.local_config.read_text()
+
+
+def test_an_instance_of_ec2_may_have_credentials_that_no_file_has(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.program("git-remote-codecommit", ":")
+    home.remote("codecommit::us-east-1://demo")
+    home.credentials.unlink()
+    facts = home.facts()
+    assert [each.id for each in report.diagnose(replace(facts, is_on_ec2=True))] == []
+    assert [each.id for each in report.diagnose(replace(facts, is_on_ec2=False))] == ["no-credentials"]

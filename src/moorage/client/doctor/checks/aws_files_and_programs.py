@@ -19,6 +19,7 @@ _NEEDS = {
 }
 # Which versions brought `endpoint_url`; those before are silent about it.
 _KNOWS_ENDPOINTS = {1: (1, 29, 0), 2: (2, 13, 0)}
+_SECRETS = {"aws_secret_access_key", "aws_session_token", "aws_security_token"}
 _CLI = re.compile(r"aws-cli/(\d+(?:\.\d+)*)")
 _BOTOCORE = re.compile(r"botocore/(\d+(?:\.\d+)*)")
 _UNQUOTED = re.compile(r"^(\s*\[\s*profile\s+)([^'\"\]\s]+(?:[ \t]+[^'\"\]\s]+)+)(\s*\])", re.MULTILINE)
@@ -108,7 +109,7 @@ def files_are_private(facts: Facts) -> Iterator[Finding]:
     if facts.system == "windows":
         return
     for file in _both(facts):
-        holds_a_secret = "secret" in (file.text or "") or "token" in (file.text or "")
+        holds_a_secret = any(_SECRETS & set(section) for section in file.sections.values())
         if file.mode is not None and file.mode & 0o077 and holds_a_secret:
             yield found(
                 "aws-files-readable",
@@ -141,8 +142,8 @@ def profile_sections_are_quoted(facts: Facts) -> Iterator[Finding]:
 
 
 def auto_prompt_is_off(facts: Facts) -> Iterator[Finding]:
-    if not _users_of(facts):
-        return
+    if all(_version(_CLI, program)[:1] == (1,) for program in _users_of(facts)):
+        return  # version 1 has no such prompt; nor has a helper that is not the CLI's
     if (value := facts.environment.get("AWS_CLI_AUTO_PROMPT", "").lower()) in {"on", "on-partial"}:
         yield _prompts(f"AWS_CLI_AUTO_PROMPT={value} in the environment", fixes.moorage_instead(facts))
     elif not value and (match := _AUTO_PROMPT.search(facts.config.text or "")) is not None:

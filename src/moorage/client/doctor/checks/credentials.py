@@ -70,6 +70,8 @@ def there_are_credentials(facts: Facts, target: Target) -> Iterator[Finding]:
         return
     if target.profile_named is None and facts.environment.get("AWS_ACCESS_KEY_ID"):
         return
+    if facts.is_on_ec2 and (signer is None or facts.answer(target, signer) is None):
+        return  # nobody was asked, and the instance's role may answer
     settings = facts.settings(profile)
     if any(settings.get(key) for key in _SOURCES) or any(map(facts.environment.get, _OF_THE_MACHINE)):
         return
