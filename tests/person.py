@@ -67,6 +67,11 @@ class Done:
         return self.out + self.err
 
 
+def asked_only_to_get(helper: str) -> str:
+    """Return the line that has Git run a helper for `get`, and nothing for `store` and `erase`."""
+    return f'!f() {{ test "$1" != get || {helper} "$@"; }}; f'
+
+
 @dataclass
 class Person:
     """Runs programs in an own HOME; `env` is all that this person has set."""
@@ -181,7 +186,7 @@ class Person:
         AWS's helper does nothing then; that Git may call it so is shown where the guide's own lines are used.
         """
         words = " ".join(["aws", "codecommit", *([options] if options else []), "credential-helper"])
-        self.git_global("credential.helper", f'!f() {{ test "$1" != get || {words} "$@"; }}; f')
+        self.git_global("credential.helper", asked_only_to_get(words))
         self.git_global("credential.UseHttpPath", "true")
 
     def use_a_quick_helper(self, key: tuple[str, str], region: str = "us-east-2") -> None:
@@ -193,7 +198,7 @@ class Person:
         words = {"source": str(dev.ROOT / "src"), "key_id": key[0], "secret": key[1], "region": region}
         script.write_text(f"#!{sys.executable} -IS\nWORDS = {words!r}\n{QUICK_HELPER}")
         script.chmod(0o700)
-        self.git_global("--replace-all", "credential.helper", f"!{shlex.quote(str(script))}")
+        self.git_global("--replace-all", "credential.helper", asked_only_to_get(shlex.quote(str(script))))
         self.git_global("credential.UseHttpPath", "true")
 
     def name_in_commits(self) -> None:
