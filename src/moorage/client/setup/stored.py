@@ -19,9 +19,10 @@ def changes(machine: Machine, facts: Facts, target: Target, route: Way | None = 
 
 
 def evicted(machine: Machine, facts: Facts, target: Target, route: Way | None = None) -> list[Evicted]:
-    """Have the other helpers erase what they keep for the target and its region, and this folder's remote."""
+    """Have the other helpers erase what they keep for the target, in the regions that are in use here."""
     remote = found.remote(facts, None)
-    regions = {target.region, asked(remote).region if remote else None} - {None}
+    regions = {target.region, asked(remote).region if remote else None}
+    regions |= {profile.region for profile in facts.profiles}
     repositories = [url for url in (target.url, remote) if url]
     sections = _sections(target, route)
     wanted = evict.urls(sections, [region for region in regions if region], repositories)
