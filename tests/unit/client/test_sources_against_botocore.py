@@ -253,6 +253,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory, aws: PretendedAws) -> Iter
 @example({"a": {**ROLES[0], "credential_source": "Ec2InstanceMetadata"}}, {}, [], "a")
 @example({"a": SSO[0]}, {"a": KEYS[0]}, [], "a")
 @example({"a": SSO[3]}, {}, [{"AWS_PROFILE": "a"}], None)
+@example({}, {}, [VARIABLES[0], VARIABLES[2]], None)
+@example({}, {}, [VARIABLES[0], VARIABLES[3]], None)
 @example({}, {}, [VARIABLES[4]], None)
 @example({}, {}, [VARIABLES[6], VARIABLES[8]], None)
 @example({}, {}, [VARIABLES[0], {"AWS_PROFILE": "missing"}], None)
