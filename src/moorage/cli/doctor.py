@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy", metavar="FILE", type=Path, action="append", default=[], help="judge a policy's JSON"
     )
+    parser.add_argument(
+        "--self-test", action="store_true", help="try moorage itself on this machine, for a report"
+    )
     parser.add_argument("--offline", action="store_true", help="look at this machine only, ask no server")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
@@ -45,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     from moorage.client.doctor import probing
     from moorage.client.machine import ThisMachine
 
+    if arguments.self_test:
+        return try_itself(ThisMachine(), as_json=arguments.json)
     return examine(ThisMachine(), arguments, None if arguments.offline else probing.probes)
 
 
@@ -68,6 +74,19 @@ def examine(machine: Machine, arguments: argparse.Namespace, ask: Ask | None = N
         return BAD_INPUT
     sys.stdout.write(report.as_json(findings) if arguments.json else report.as_text(facts, findings))
     return 0 if report.is_healthy(findings) else 1
+
+
+def try_itself(machine: Machine, *, as_json: bool) -> int:
+    """Print what works on this machine and what does not."""
+    from moorage.client.doctor import self_test
+
+    tried = list(self_test.rows(machine))
+    if as_json:
+        told = {"rows": [row._asdict() for row in tried]}
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+    else:
+        sys.stdout.write(self_test.as_text(machine, tried))
+    return 1 if any(row.ok is False for row in tried) else 0
 
 
 def _facts(machine: Machine, wanted: str | None, ask: Ask | None) -> Facts:
