@@ -110,7 +110,7 @@ def _value(text: str, place: int, number: int) -> tuple[str, int]:
             break
         if character == "\\":
             escaped, place = _escaped(text, place, number)
-            value.append(escaped)
+            value += [escaped] if escaped else []
         elif character == '"':
             quoted = not quoted
         else:
@@ -154,25 +154,27 @@ def with_section(text: str, section: str, pairs: Sequence[tuple[str, str]], *, l
         ConfigSyntaxError: the text is not git configuration.
     """
     keys = {key.lower() for key, _ in pairs}
-    ours = [line for line in lines_of(text) if line.section == section]
-    present = [(line.key, line.value) for line in ours if line.key in keys]
-    if present == [(key.lower(), value) for key, value in pairs] and not (
-        last and _is_followed(text, section)
-    ):
+    entries = [line for line in lines_of(text) if line.section == section and line.key]
+    present = [(line.key, line.value) for line in entries if line.key in keys]
+    moves = last and _is_followed(text, section)
+    if present == [(key.lower(), value) for key, value in pairs] and not moves:
         return text
     newline = "\r\n" if "\r\n" in text else "\n"
-    block = "".join(f"\t{key} = {quoted(value)}".rstrip() + newline for key, value in pairs)
-    if last and _is_followed(text, section):
+    block = "".join(_line(key, value, newline) for key, value in pairs)
+    if moves:
         text = _without(text, section, None)
-        ours = []
+        kept = [line for line in entries if line.key not in keys]
+        block += "".join(_line(line.key or "", line.value, newline) for line in kept)
     else:
         text = _without(text, section, keys)
-        ours = [line for line in lines_of(text) if line.section == section]
-    if ours:
-        return _inserted(text, ours[0].end, block, newline)
-    if text.strip(BOM) and not text.endswith("\n"):
-        text += newline
-    return text + header(section) + newline + block
+        header_there = next((line for line in lines_of(text) if line.section == section), None)
+        if header_there is not None:
+            return _inserted(text, header_there.end, block, newline)
+    return _appended(text, header(section) + newline + block, newline)
+
+
+def _line(key: str, value: str | None, newline: str) -> str:
+    return (f"\t{key}" if value is None else f"\t{key} = {quoted(value)}".rstrip()) + newline
 
 
 def without_section(text: str, section: str, keys: Iterable[str] | None = None) -> str:
@@ -208,6 +210,16 @@ def _is_followed(text: str, section: str) -> bool:
         elif behind and line.section.partition(".")[0] in {name, "include", "includeif"}:
             return True
     return False
+
+
+def _appended(text: str, block: str, newline: str) -> str:
+    """Put lines at the end, where no entry that was left open by a backslash swallows them."""
+    if text.strip(BOM) and not text.endswith("\n"):
+        text += newline
+    count = len(lines_of(text))
+    if len(lines_of(text + block)) - count < block.count("\n"):
+        text += newline
+    return text + block
 
 
 def _inserted(text: str, place: int, block: str, newline: str) -> str:

@@ -148,11 +148,12 @@ def test_a_servers_url_brings_its_domains_names_and_the_hosts_file() -> None:
 
 def test_our_section_comes_last_of_its_kind_and_narrower_ones_behind_it() -> None:
     host = "https://git-codecommit.eu-west-1.amazonaws.com"
-    narrow = f'[credential "{host}/v1/repos/a"]\n\thelper =\n\thelper = mine\n'
+    narrow = f'[credential "{host}/v1/repos/a"]\n\thelper =\n\thelper = mine\n\tuseHttpPath\n'
     start = f"[user]\n\tname = Ann\n{narrow}[credential]\n\thelper = store\n"
     target = targets.of_aws(targets.asked(host), None, NEW)
     text = written(planning.plan(facts(start), target, Choices()))
     assert text.index("store") < text.index(HELPER) < text.index("mine")
+    assert text.endswith("\thelper = mine\n\tuseHttpPath\n")
     assert planning.plan(facts(text), target, Choices()).changes == []
     entries = [
         Entry("global", None, 0, f"{line.section}.{line.key}", line.value or "")

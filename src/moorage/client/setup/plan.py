@@ -118,9 +118,12 @@ def _with_helper(text: str, section: str, pairs: list[tuple[str, str]]) -> str:
         return git_config.with_section(text, name, pairs)
     text = git_config.with_section(text, name, pairs, last=True)
     for each in narrower:
-        entries = [line for line in git_config.lines_of(text) if line.section == each and line.key]
-        kept = [(line.key or "", line.value or "") for line in entries]
-        text = git_config.with_section(text, each, kept, last=True)
+        helpers = [
+            line for line in git_config.lines_of(text) if line.section == each and line.key == "helper"
+        ]
+        if helpers:
+            pairs = [("helper", line.value or "") for line in helpers]
+            text = git_config.with_section(text, each, pairs, last=True)
     return text
 
 
