@@ -85,6 +85,11 @@ def test_without_a_sign_in_the_person_is_told_to_make_one(home: Home, profile: s
     assert home.why_not(profile).endswith(f"not signed in: run `aws sso login --profile {profile}`")
 
 
+def test_a_command_that_is_told_can_be_run_as_it_stands(home: Home) -> None:
+    home.config(CONFIG.replace("[profile session]", """[profile "it's mine"]"""))
+    assert home.why_not("it's mine").endswith(r"run `aws sso login --profile 'it'\''s mine'`")
+
+
 def test_a_token_about_to_end_is_renewed_and_kept_as_the_cli_keeps_it(home: Home, aws: PretendedAws) -> None:
     path = home.keep(SESSION_KEY, token(600), *TOKENS)
     home.key("session")

@@ -119,7 +119,7 @@ def parsed(url: str) -> SplitResult:
     except ValueError:
         known = False
     if not known or "@" in parts.netloc or any(char <= " " or char == "\x7f" for char in url):
-        raise CallFailed(f"{one_line(url, 100)!r} is no URL of the form https://HOST[:PORT]/PATH")
+        raise CallFailed(f"{_shown(url)!r} is no URL of the form https://HOST[:PORT]/PATH")
     return parts
 
 
@@ -181,9 +181,9 @@ def _proxy_headers(proxy: SplitResult) -> dict[str, str]:
     return {"Proxy-Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
-def _shown(proxy: str | None) -> str:
-    """Return a proxy without the password that its URL may hold."""
-    return one_line((proxy or "").rpartition("@")[2].rpartition("//")[2], 100)
+def _shown(url: str | None) -> str:
+    """Return a URL without the password that it may hold, and without its scheme."""
+    return one_line((url or "").rpartition("@")[2].rpartition("//")[2], 100)
 
 
 def _context(ca_bundle: str | None) -> ssl.SSLContext:

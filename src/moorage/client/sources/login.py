@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from moorage.client import aws_files
 from moorage.client.sources import Credentials, NoCredentials, cache, delegated
+from moorage.client.sources.told import word
 
 if TYPE_CHECKING:
     from moorage.client.sources import Asked
@@ -33,13 +34,13 @@ def credentials(asked: Asked) -> Credentials | None:
     if named:
         where = aws_files.expanded(named, asked.environment)
     held = cache.read(where, cache.login_key(session))
+    remedy = f"run `aws login --profile {word(asked.profile)}`"
     if held is None:
-        remedy = f"run `aws login --profile {asked.profile}`"
         raise NoCredentials(f"profile {asked.profile} is not signed in: {remedy}")
     return _of(held, asked) or delegated.credentials(
         asked,
         f"the sign-in of profile {asked.profile} has to be renewed",
-        f"run `aws login --profile {asked.profile}`",
+        remedy,
     )
 
 

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from moorage.client.sources import NoCredentials
-from moorage.client.sources.told import one_line
+from moorage.client.sources.told import one_line, word
 
 if TYPE_CHECKING:
     from moorage.client.sources import Asked
@@ -25,7 +25,7 @@ def code(asked: Asked, serial: str, profile: str) -> str:
     if typed is None:
         raise NoCredentials(
             f"profile {profile} needs a code of the MFA device {one_line(serial, 100)}, and there is no "
-            f"terminal to ask at: run `aws sts get-caller-identity --profile {profile}` in one, then again"
+            f"terminal to ask at: run `aws sts get-caller-identity --profile {word(profile)}` in one, then again"
         )
     typed = typed.strip()
     if len(typed) != DIGITS or not (typed.isascii() and typed.isdigit()):

@@ -9,6 +9,7 @@ Source: botocore's AssumeRoleProvider.
 from __future__ import annotations
 
 import contextlib
+from time import monotonic
 
 from moorage.client.sources import (
     Credentials,
@@ -68,6 +69,7 @@ def credentials(asked: Asked) -> Credentials:
         NoCredentials: the profile is wrong, its source has none, or STS refuses.
     """
     chain = chain_of(asked)
+    started = monotonic()
     asking: list[Role] = []
     for role in chain.roles:
         held = _cached(asked, role)
@@ -77,7 +79,7 @@ def credentials(asked: Asked) -> Credentials:
     else:
         held = _source(asked, chain)
     for role in reversed(asking):
-        held = _assumed(asked, role, held)
+        held = _assumed(asked, role, held, started)
     return held
 
 
@@ -177,7 +179,7 @@ def _told(role: Role) -> str:
     return f"role of profile {role.profile}"
 
 
-def _assumed(asked: Asked, role: Role, source: Credentials) -> Credentials:
+def _assumed(asked: Asked, role: Role, source: Credentials, started: float) -> Credentials:
     from moorage.client.sources import sts  # what the cache spares
 
     arguments = {"RoleSessionName": f"moorage-{int(asked.now)}", **role.arguments}
@@ -185,7 +187,9 @@ def _assumed(asked: Asked, role: Role, source: Credentials) -> Credentials:
         from moorage.client.sources import mfa
 
         arguments["TokenCode"] = mfa.code(asked, str(role.arguments["SerialNumber"]), role.profile)
-    answer = sts.assumed(asked, "AssumeRole", arguments, source, role.why)
+    # A program or a person may have taken minutes; a signature of a moment ago would not do.
+    now = asked.now + int(monotonic() - started)
+    answer = sts.assumed(asked, "AssumeRole", arguments, source, why=role.why, now=now)
     return cache.kept(
         cache.folder(asked.environment, *CACHE_FOLDER),
         cache.role_key(role.arguments),

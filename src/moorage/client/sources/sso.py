@@ -8,7 +8,7 @@ from __future__ import annotations
 from moorage.client import aws_files
 from moorage.client.sources import NoCredentials, cache
 from moorage.client.sources.roles import CACHE_FOLDER
-from moorage.client.sources.told import one_line
+from moorage.client.sources.told import one_line, word
 
 TYPE_CHECKING = False  # see core.sigv4
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class SignIn:
 
     @property
     def remedy(self) -> str:
-        return f"run `aws sso login --profile {self.profile}`"
+        return f"run `aws sso login --profile {word(self.profile)}`"
 
 
 def credentials(asked: Asked) -> Credentials:

@@ -28,12 +28,18 @@ _CREDENTIAL_FIELDS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expirat
 
 
 def assumed(
-    asked: Asked, action: str, parameters: Mapping[str, str | int], signer: Credentials | None, why: str
+    asked: Asked,
+    action: str,
+    parameters: Mapping[str, str | int],
+    signer: Credentials | None,
+    *,
+    why: str,
+    now: float,
 ) -> dict[str, Any]:
     """Return STS's answer to `action`, in the form that the AWS CLI keeps in its cache.
 
     `signer` signs the request; None sends it unsigned, as AssumeRoleWithWebIdentity is. `why` begins
-    the line of an error: which profile wanted what.
+    the line of an error: which profile wanted what. `now` (Unix time) dates the signature.
 
     Raises:
         NoCredentials: STS refuses, with its own reason, or cannot be asked.
@@ -49,7 +55,7 @@ def assumed(
         if place.region is None:
             remedy = f"set AWS_REGION, or region in profile {asked.session_profile}"
             raise NoCredentials(f"{why}: no region is set, and {one_line(place.url, 100)} has none: {remedy}")
-        headers |= _signature(place, place.region, body, headers, signer=signer, now=asked.now)
+        headers |= _signature(place, place.region, body, headers, signer=signer, now=now)
     try:
         answer = ask(asked, place.url + "/", method="POST", headers=headers, body=body)
     except CallFailed as error:

@@ -15,6 +15,16 @@ def one_line(text: str, limit: int = MAX_TOLD) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def word(text: str) -> str:
+    """Return a text as a word of a command line that is told to be run."""
+    plain = one_line(text, 100)
+    return (
+        plain
+        if plain.replace("-", "").replace("_", "").isalnum()
+        else "'" + plain.replace("'", "'\\''") + "'"
+    )
+
+
 def last_line(text: str, limit: int = MAX_TOLD) -> str:
     """Return the last line of a text that is not blank, as programs end with what went wrong."""
     for line in reversed(text.splitlines()):

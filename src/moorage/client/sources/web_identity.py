@@ -49,7 +49,7 @@ def credentials(asked: Asked) -> Credentials | None:
 
     sent = {"RoleSessionName": f"moorage-{int(asked.now)}", **arguments, "WebIdentityToken": _token(path)}
     why = f"profile {asked.profile} assumes {one_line(role, 200)} with the token in {one_line(path)}"
-    answer = sts.assumed(asked, "AssumeRoleWithWebIdentity", sent, None, why)
+    answer = sts.assumed(asked, "AssumeRoleWithWebIdentity", sent, None, why=why, now=asked.now)
     return cache.kept(where, key, answer, asked.now, source)
 
 
