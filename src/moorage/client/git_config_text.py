@@ -160,21 +160,17 @@ def with_section(text: str, section: str, pairs: Sequence[tuple[str, str]], *, l
     if present == [(key.lower(), value) for key, value in pairs] and not moves:
         return text
     newline = "\r\n" if "\r\n" in text else "\n"
-    block = "".join(_line(key, value, newline) for key, value in pairs)
+    block = "".join(f"\t{key} = {quoted(value)}".rstrip() + newline for key, value in pairs)
     if moves:
+        kept = [text[line.start : line.end].rstrip("\r\n") for line in entries if line.key not in keys]
+        block += "".join(f"\t{line}{newline}" for line in kept)
         text = _without(text, section, None)
-        kept = [line for line in entries if line.key not in keys]
-        block += "".join(_line(line.key or "", line.value, newline) for line in kept)
     else:
         text = _without(text, section, keys)
         header_there = next((line for line in lines_of(text) if line.section == section), None)
         if header_there is not None:
             return _inserted(text, header_there.end, block, newline)
     return _appended(text, header(section) + newline + block, newline)
-
-
-def _line(key: str, value: str | None, newline: str) -> str:
-    return (f"\t{key}" if value is None else f"\t{key} = {quoted(value)}".rstrip()) + newline
 
 
 def without_section(text: str, section: str, keys: Iterable[str] | None = None) -> str:
