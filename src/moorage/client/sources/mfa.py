@@ -23,9 +23,10 @@ def code(asked: Asked, serial: str, profile: str) -> str:
     """
     typed = _typed(f"MFA code for {one_line(serial, 100)}: ") if _may_ask(asked) else None
     if typed is None:
+        remedy = f"run `aws sts get-caller-identity --profile {word(profile)}` in one, then again"
         raise NoCredentials(
             f"profile {profile} needs a code of the MFA device {one_line(serial, 100)}, and there is no "
-            f"terminal to ask at: run `aws sts get-caller-identity --profile {word(profile)}` in one, then again"
+            f"terminal to ask at: {remedy}"
         )
     typed = typed.strip()
     if len(typed) != DIGITS or not (typed.isascii() and typed.isdigit()):

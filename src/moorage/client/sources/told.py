@@ -18,11 +18,9 @@ def one_line(text: str, limit: int = MAX_TOLD) -> str:
 def word(text: str) -> str:
     """Return a text as a word of a command line that is told to be run."""
     plain = one_line(text, 100)
-    return (
-        plain
-        if plain.replace("-", "").replace("_", "").isalnum()
-        else "'" + plain.replace("'", "'\\''") + "'"
-    )
+    if plain.replace("-", "").replace("_", "").isalnum():
+        return plain
+    return "'" + plain.replace("'", "'\\''") + "'"
 
 
 def last_line(text: str, limit: int = MAX_TOLD) -> str:
