@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Ask = Callable[[Machine, Facts], Mapping[str, Probe]]
 
 BAD_INPUT = 2
+# What was hidden behind one fault shows when it is gone: a helper is judged once git asks it at all.
+ROUNDS = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,10 +66,13 @@ def examine(machine: Machine, arguments: argparse.Namespace, ask: Ask | None = N
     try:
         facts = _facts(machine, arguments.target, ask)
         findings = report.diagnose(facts)
-        if arguments.fix and any(finding.fix for finding in findings):
-            _repair(machine, findings, arguments)
-            facts = _facts(machine, arguments.target, ask)
+        for _ in range(ROUNDS if arguments.fix else 0):
+            if not (any(finding.fix for finding in findings) and _repair(machine, findings, arguments)):
+                break
+            before, facts = findings, _facts(machine, arguments.target, ask)
             findings = report.diagnose(facts)
+            if findings == before:
+                break
         findings += policies.findings(machine, facts, arguments.policy, own=arguments.policies)
     except (NotFound, NotAPolicy) as error:
         sys.stderr.write(f"moorage doctor: {printable(str(error))}\n")
@@ -98,8 +103,11 @@ def _facts(machine: Machine, wanted: str | None, ask: Ask | None) -> Facts:
     return facts if ask is None else replace(facts, probes=ask(machine, facts))
 
 
-def _repair(machine: Machine, findings: list[Finding], arguments: argparse.Namespace) -> None:
-    """Show what would be written and run, ask, and do it. All of it goes to standard error."""
+def _repair(machine: Machine, findings: list[Finding], arguments: argparse.Namespace) -> bool:
+    """Show what would be written and run, ask, and do it; return whether it was to be done.
+
+    All that is said goes to standard error.
+    """
     from moorage.client import changes
     from moorage.client.doctor import fixes
     from moorage.client.doctor.finding import printable, typed
@@ -112,7 +120,8 @@ def _repair(machine: Machine, findings: list[Finding], arguments: argparse.Names
         sys.stderr.write(f"{printable(mode.why)}\n    {typed('chmod', f'{mode.mode:o}', str(mode.path))}\n")
     for command in commands:
         sys.stderr.write(f"{printable(command.why)}\n    {printable(typed(*command.argv))}\n")
-    if (made or modes or commands) and (arguments.yes or _agreed()):
+    agreed = bool(made or modes or commands) and (arguments.yes or _agreed())
+    if agreed:
         problems += fixes.carry_out(machine, commands, modes)
         try:
             if changes.apply(machine, made, "doctor") is not None:
@@ -121,6 +130,7 @@ def _repair(machine: Machine, findings: list[Finding], arguments: argparse.Names
             problems.append(str(error))
     for problem in problems:
         sys.stderr.write(f"moorage doctor: not repaired: {printable(problem)}\n")
+    return agreed
 
 
 def _agreed() -> bool:

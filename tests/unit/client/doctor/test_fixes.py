@@ -76,3 +76,21 @@ def test_a_host_that_only_a_repository_names_is_never_set_up(tmp_path: Path) -> 
     home.doctor("--fix", "--yes")
     assert home.global_config.read_text() == before
     assert not (home.home / ".config" / "moorage" / "hosts").exists()
+
+
+def test_what_one_fault_hid_is_repaired_too(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.section("", AWS_LINE, url=f"https://{HOST}:8443")
+    (home.bin / "aws").unlink()
+    assert home.ids("origin") == ["section-ignored"]
+    assert home.doctor("origin", "--fix", "--yes").status == 0
+    assert home.ids("origin") == []
+
+
+def test_a_store_that_forgets_nothing_is_kept_away(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.helper_program("cache", f"echo username=x; echo password={SIGNATURE}", log="yes")
+    home.write(home.global_config, f"[credential]\n\thelper = {AWS_LINE}\n\thelper = cache\n\tuseHttpPath\n")
+    home.environment["GIT_EXEC_PATH"] = str(home.bin)
+    said = home.doctor("--fix", "--yes")
+    assert said.status == 0  # it forgot nothing, and is not asked any more
