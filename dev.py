@@ -111,8 +111,9 @@ def test(arguments: list[str]) -> int:
         install_node_packages()
     pytest = [str(PYTHON), "-m", "pytest"]
     if not any(not argument.startswith("-") for argument in arguments):
-        # One process a core; a module stays on one of them, so that its server is started once.
-        pytest += ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "15"]
+        # One process more than cores, for each waits at times; a module stays on one of them, so that its
+        # server is started once.
+        pytest += ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "15"]
         pytest += ["-m", "not slow", "tests/unit"] if fast else ["tests"]
     return call([*pytest, *arguments])
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # it has no types
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # dev.py holds the one list of programs
 import dev
@@ -18,6 +19,7 @@ import dev
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
 
+STORES = "tests/store/"  # a PostgreSQL and a SeaweedFS of their own
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
@@ -27,6 +29,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     long = ("slow", "timeout")  # what is given more time than usual takes it
     slow = {item.path for item in items if any(map(item.get_closest_marker, long))}
     items.sort(key=lambda item: (item.path not in slow, "e2e" not in item.path.parts))
+
+
+class ByServers(LoadFileScheduling):  # type: ignore[misc]  # for the same reason
+    """A file stays in one process, and so does the folder whose files share servers that start slowly."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return STORES if file.startswith(STORES) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByServers | None:
+    return ByServers(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(tryfirst=True)
