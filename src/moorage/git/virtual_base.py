@@ -17,7 +17,7 @@ from moorage.core.names import ObjectId
 from moorage.git.merge_bases import merge_bases
 from moorage.git.three_way import Merger, TreeMerge, Verdict
 from moorage.git.tree_writing import write_tree
-from moorage.git.trees import Item
+from moorage.git.trees import Item, tree_of
 
 # Merges of ancestors within one merge. Real criss-cross histories need two or three.
 MAX_ANCESTORS_MERGED: Final = 16
@@ -42,7 +42,7 @@ class VirtualBases:
         commit = bases[-1]
         for other in reversed(bases[:-1]):
             commit = self._merged(commit, other)
-        return self._tree_of(commit)
+        return tree_of(self._repository, commit)
 
     def _merged(self, ours: ObjectId, theirs: ObjectId) -> ObjectId:
         self._left -= 1
@@ -53,7 +53,7 @@ class VirtualBases:
                 " be needed to find their common ground; merge with a Git client and push the result",
             )
         base = self.tree(merge_bases(self._repository, ours, theirs))
-        mine, other = self._tree_of(ours), self._tree_of(theirs)
+        mine, other = (tree_of(self._repository, commit) for commit in (ours, theirs))
         merged = self._merger.merge(base, mine, other)
         tree = write_tree(self._repository, mine, self._settled(merged))
         return self._commit(tree, (ours, theirs))
@@ -71,9 +71,6 @@ class VirtualBases:
         if verdict.content_conflict and base is not None and verdict.item is not None:
             return Item(verdict.item.mode if base.kind == verdict.item.kind else base.mode, base.object_id)
         return verdict.item
-
-    def _tree_of(self, commit: ObjectId) -> ObjectId:
-        return ObjectId(str(self._repository[commit].peel(pygit2.Commit).tree_id))
 
     def _commit(self, tree: ObjectId, parents: Sequence[ObjectId]) -> ObjectId:
         """Write a commit, so that merge bases are found through it. Nobody reads what it says."""

@@ -18,7 +18,7 @@ from moorage.git.renames import RenameLimits
 from moorage.git.three_way import MergeLimits, Merger, TreeMerge, Verdict
 from moorage.git.tree_changes import Three
 from moorage.git.tree_writing import write_tree
-from moorage.git.trees import Item, item_at
+from moorage.git.trees import Item, item_at, tree_of
 from moorage.git.virtual_base import VirtualBases
 from moorage.repos.authoring import building
 from moorage.repos.merge_resolution import Edit, Resolver
@@ -118,7 +118,7 @@ def compare(
     bases = merge_bases(scratch, destination, source)
     base = bases[0] if bases else None
     merger = Merger(scratch, LIMITS)
-    ours, theirs = _tree(scratch, destination), _tree(scratch, source)
+    ours, theirs = tree_of(scratch, destination), tree_of(scratch, source)
     if rules.option is MergeOption.FAST_FORWARD:
         outcome = MergeOutcome(base, destination, source, mergeable=base == destination, tree=theirs)
         return Compared(outcome, scratch, merger, (ours, ours, theirs), TreeMerge({}, {}))
@@ -162,7 +162,3 @@ def _require_near(repository: pygit2.Repository, destination: ObjectId, source: 
             "TipsDivergenceExceededException",
             f"The two commits are {apart:,} commits apart; at most {MAX_TIPS_DIVERGENCE:,} are compared",
         )
-
-
-def _tree(repository: pygit2.Repository, commit: ObjectId) -> ObjectId:
-    return ObjectId(str(repository[commit].peel(pygit2.Commit).tree_id))
