@@ -53,7 +53,11 @@ def mary(new_person: NewPerson, key: tuple[str, str], service: Service) -> Perso
         person.env.pop(name, None)
     person.write_profile(key)
     (person.home / ".aws" / "credentials").chmod(0o600)
-    (person.home / ".local" / "bin" / "aws").unlink()  # it is not needed, and doctor would ask its version
+    # No AWS CLI: it is not needed, and doctor would start it to ask its version.
+    programs = person.home / "programs"
+    programs.mkdir()
+    (programs / "git").symlink_to("/usr/bin/git")
+    person.env["PATH"] = str(programs)
     machine = ThisMachine(person.env, folder=person.home)
     command.run(Options(url=service.url("demo"), ca=service.ca, yes=True, check=False), machine, Silent())
     return person
