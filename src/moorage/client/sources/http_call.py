@@ -79,6 +79,8 @@ class Call(NamedTuple):
         if isinstance(error, ssl.SSLCertVerificationError):
             remedy = "set AWS_CA_BUNDLE, or the profile's ca_bundle, to the file of its CA"
             return f"the certificate of {parts.netloc} is not trusted ({error.verify_message}): {remedy}"
+        if isinstance(error, ValueError):  # its text would repeat a header, and so perhaps a token
+            return f"{parts.netloc} cannot be asked: a key or token holds what no HTTP header may hold"
         through = f" through the proxy {_shown(self.proxy)}" if self.proxy else ""
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return f"{parts.netloc} cannot be reached{through}: {one_line(reason or type(error).__name__)}"

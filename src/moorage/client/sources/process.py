@@ -187,6 +187,8 @@ def from_answer(answer: dict[str, Any], why: str, now: float) -> Credentials:
         if not isinstance(answer.get(name), str) or not answer[name]:
             raise NoCredentials(f"{why} answered without {name}")
     token, ends = answer.get("SessionToken"), answer.get("Expiration")
+    if token is not None and not isinstance(token, str):
+        raise NoCredentials(f"{why} answered with a SessionToken that is no text")
     expires_at = None
     if ends is not None:
         expires_at = cache.moment(ends)
