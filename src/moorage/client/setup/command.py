@@ -201,8 +201,8 @@ def _what(options: Options) -> str:
 def _introduction(facts: Facts) -> str:
     count = len(facts.profiles)
     lines = [
-        f"git       {printable(facts.git.text.removeprefix('git version '))} ({facts.git.path})",
-        f"AWS CLI   {facts.aws or 'not found; it is not needed'}",
+        f"git       {printable(facts.git.text.removeprefix('git version '))} ({printable(facts.git.path)})",
+        f"AWS CLI   {printable(facts.aws or 'not found; it is not needed')}",
         f"profiles  {', '.join(_profile(each) for each in facts.profiles[:8]) or 'none'}"
         + (f" and {count - 8} more" if count > 8 else ""),
     ]
