@@ -1,8 +1,8 @@
 """Ask helpers what git would ask them, and keep what they say to ourselves.
 
-Asked are the helpers of the user's own scopes only, of kinds that are known, for hosts that the user trusts.
-A helper that a repository names is shown, never run, but for the line that moorage itself writes into a
-clone, letter by letter.
+Asked are the helpers of the user's own scopes only, of kinds that are known, and the line that moorage wrote
+into a clone, letter by letter. Any other helper that a repository names is shown, never run. What they answer
+for a host that the user has not set up is sent to nobody (see `probing`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from moorage.client.setup import facts as setup_facts
 
 STORES = frozenset({"manager", "osxkeychain", "wincred", "libsecret", "store", "cache"})
 PATIENCE_S = 15.0
+AT_MOST = 12  # targets are asked for, so that a repository with a thousand remotes costs nothing
 
 
 def answers(machine: Machine, git: Git | None, targets: Iterable[Target]) -> dict[tuple[str, str], Answer]:
@@ -27,9 +28,9 @@ def answers(machine: Machine, git: Git | None, targets: Iterable[Target]) -> dic
     found: dict[tuple[str, str], Answer] = {}
     environment = programs.environment_of_git(machine, git)
     ours = setup_facts.helper(machine)
-    for target in targets:
+    for target in sorted(targets, key=lambda target: not target.is_trusted)[:AT_MOST]:
         for helper in target.helpers:
-            if target.is_trusted and (may_be_run(helper) or is_ours(helper, ours)):
+            if may_be_run(helper) or is_ours(helper, ours):
                 found[target.url.text, helper.entry.value] = _asked(machine, git, environment, target, helper)
     return found
 

@@ -23,6 +23,7 @@ TOOLS = {
     "GitFiend": ("gitfiend", "GitFiend.app", "GitFiend"),
     "SmartGit": ("smartgit", "SmartGit.app", "SmartGit"),
     "Eclipse": ("eclipse", "Eclipse.app", "eclipse"),
+    "Git Extensions": ("gitextensions", "GitExtensions.app", "GitExtensions"),
     "DVC": ("dvc", "DVC.app", "DVC"),
 }
 _ASK_THE_SHELL = 'for each in "$@"; do command -v "$each" || echo; done'
@@ -83,6 +84,9 @@ def tools(machine: Machine) -> Iterator[str]:
         inside = application if machine.system == "macos" else folder
         if machine.which(program) or any(machine.is_folder(each / inside) for each in folders):
             yield name
+    extensions = machine.names(machine.home / ".vscode" / "extensions")
+    if any(name.startswith("amazonwebservices.aws-toolkit-vscode") for name in extensions):
+        yield "AWS Toolkit for VS Code"
 
 
 def _paths(machine: Machine, git: Git | None, words: list[str]) -> list[str | None]:

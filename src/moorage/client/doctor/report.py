@@ -36,7 +36,7 @@ def _lines(facts: Facts, findings: list[Finding]) -> Iterator[str]:
     for target in facts.targets:
         yield f"looked at {printable(target.url.text)} ({printable(target.where)})"
         if not target.is_trusted:
-            yield "    its host is not set up, so that no helper was asked and no signature sent"
+            yield "    its host is not set up, so that it was sent no signature"
     if not facts.targets:
         yield "no remote here and no host set up: looked at this machine only; name a URL for more"
     for finding in findings:

@@ -135,7 +135,10 @@ def _judged(known: Known, named: Named, *, asked: str | None) -> Target:
         git_config.value_for(known.entries, url.text, "usehttppath", known.version),
         is_trusted=(asked is not None and named.remote is None)
         or _signed(known, url)
-        or _has_section_of_user(known, url),
+        or _has_section_of_user(known, url)
+        or signing_hosts.is_loopback(
+            url.host.lower()
+        ),  # moorage's default domain; nothing leaves the machine
         moorage_signs=_signed(known, url),
     )
 

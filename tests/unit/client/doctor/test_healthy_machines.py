@@ -85,10 +85,6 @@ def one_authority_everywhere(home: Home) -> None:
     home.environment |= dict.fromkeys(("GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "CURL_CA_BUNDLE"), bundle)
 
 
-def auto_prompt_of_a_cli_that_has_none(home: Home) -> None:
-    home.add(home.config, "cli_auto_prompt = on\n")
-
-
 def readable_files_without_secrets(home: Home) -> None:
     home.add(home.config, "[profile ci]\nrole_arn = arn:x\nweb_identity_token_file = /secret/token\n")
     home.config.chmod(0o644)
@@ -111,7 +107,6 @@ HEALTHY: list[Callable[[Home], None]] = [
     keys_in_the_environment,
     sso_that_renews,
     one_authority_everywhere,
-    auto_prompt_of_a_cli_that_has_none,
     readable_files_without_secrets,
     a_helper_of_the_users_own_for_another_host,
 ]

@@ -135,3 +135,14 @@ def test_secrets_in_urls_and_lines_are_not_shown(tmp_path: Path) -> None:
     said = home.doctor()
     assert "helper-of-repository" in said.out
     assert "hunter2" not in said.out + said.err
+
+
+def test_a_thousand_remotes_cost_no_thousand_helpers(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.program("aws", 'case "$1" in --version) ;; *) echo x >> "$HOME/log"; exit 1 ;; esac')
+    hosts = "".join(f'[remote "r{n}"]\n\turl = https://x{n}.example/v1/repos/demo\n' for n in range(1000))
+    home.add(home.local_config, hosts)
+    facts = home.facts()
+    assert len(facts.targets) == 1001
+    assert len((home.home / "log").read_text().splitlines()) <= 12
+    assert {target.url.host for target in facts.targets if target.is_trusted} == {HOST}

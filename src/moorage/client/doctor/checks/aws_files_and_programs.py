@@ -142,8 +142,8 @@ def profile_sections_are_quoted(facts: Facts) -> Iterator[Finding]:
 
 
 def auto_prompt_is_off(facts: Facts) -> Iterator[Finding]:
-    if all(_version(_CLI, program)[:1] == (1,) for program in _users_of(facts)):
-        return  # version 1 has no such prompt; nor has a helper that is not the CLI's
+    if not _users_of(facts):
+        return  # a helper that is not the CLI's does not prompt
     if (value := facts.environment.get("AWS_CLI_AUTO_PROMPT", "").lower()) in {"on", "on-partial"}:
         yield _prompts(f"AWS_CLI_AUTO_PROMPT={value} in the environment", fixes.moorage_instead(facts))
     elif not value and (match := _AUTO_PROMPT.search(facts.config.text or "")) is not None:
