@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 
@@ -11,6 +12,9 @@ class Terminal:
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self.is_answered = sys.stdin.isatty() and not quiet
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a console that knows few characters shall not end us
+                stream.reconfigure(errors="replace")
 
     def ask(self, question: str) -> str | None:
         if not self.is_answered:

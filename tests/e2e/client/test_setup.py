@@ -261,6 +261,12 @@ def test_the_command_prints_json_and_asks_nothing(mary: Person, service: Service
     program = Path(sys.executable).with_name("moorage")
     words = ("setup", service.url("demo"), "--ca", service.ca, "--json")
     assert "add --yes" in mary.refused(program, *words)
+    latin = {"PYTHONIOENCODING": "ascii:strict"}  # as a console that knows few characters
+    folder = mary.home / "földer"
+    folder.mkdir()
+    (folder / "ca.pem").write_bytes(service.ca.read_bytes())
+    dry = mary.ok(program, "setup", service.url("demo"), "--ca", folder / "ca.pem", "--dry-run", env=latin)
+    assert "f?lder/ca.pem" in dry
     told = json.loads(mary.ok(program, *words, "--yes"))
     assert told["written"] is True
     assert told["proof"]["ok"] is True
