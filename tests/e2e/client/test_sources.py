@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import shlex
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -13,10 +15,13 @@ from typing import Any
 import dev
 import pytest
 
+from aws_home import Home
 from e2e_names import POWER_USER, NewPerson
 from metadata_process import EC2_TRUST, metadata
+from moorage.client.sources import cache
 from moorage.crypto import totp
-from person import Person
+from person import AwsCli, Person
+from pretended_aws import pretending
 from service_process import ACCOUNT, DOMAIN, Service
 
 pytestmark = pytest.mark.needs("git")
@@ -199,3 +204,24 @@ def test_without_any_source_git_tells_what_to_do(person: Person, service: Servic
     said = person.refused("git", "ls-remote", service.url("work"))
     assert "no AWS credentials" in said
     assert "aws configure" in said
+
+
+def test_the_aws_cli_v2_goes_on_with_what_an_sso_profile_has_left(tmp_path: Path, aws_v2: AwsCli) -> None:
+    with pretending() as aws:
+        home = Home(tmp_path / "home", aws)
+        home.config(
+            "[profile dev]\nsso_session = main\nsso_account_id = 111122223333\nsso_role_name = Dev\n"
+            "[sso-session main]\nsso_start_url = https://start\nsso_region = eu-west-1\n"
+        )
+        signed_in = {"accessToken": "signed-in", "expiresAt": aws.expires}
+        home.keep(cache.sso_token_key(session="main", start_url=""), signed_in, "sso", "cache")
+        ours = home.key("dev", time.time())
+        aws.forget()
+        del home.environment["AWS_ENDPOINT_URL"]  # which it does not know
+        words = f"{aws_v2.script.replace(chr(34) + '$@' + chr(34), '')} sts get-caller-identity --profile dev"
+        subprocess.run(
+            ["/bin/sh", "-c", f"{words} --endpoint-url {aws.url}"], env=home.environment, check=False
+        )
+    assert [request.headers["authorization"].split("/")[0] for request in aws.requests] == [
+        f"AWS4-HMAC-SHA256 Credential={ours.access_key}"
+    ]

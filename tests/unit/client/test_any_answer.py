@@ -99,3 +99,18 @@ def test_a_token_that_no_header_may_hold_is_not_repeated(tmp_path: Path) -> None
         home.config("[profile x]\nrole_arn = arn:r\ncredential_source = Environment\n")
         assert "very-secret" not in home.why_not("x")
         assert aws.requests == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2030-03-17T17:46:40Z",
+        "2030-03-17T17:46:40UTC",  # botocore's cache
+        "2030-03-17T17:46:40+00:00",
+        "2030-03-17T18:46:40.000+0100",
+        "2030-03-17T17:46:40",
+        " 2030-03-17 17:46:40 Z",
+    ],
+)
+def test_times_are_read_as_awss_tools_write_them(text: str) -> None:
+    assert cache.moment(text) == NOW
