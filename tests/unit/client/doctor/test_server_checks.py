@@ -174,6 +174,14 @@ def test_a_host_that_only_a_repository_names_is_sent_nothing(tmp_path: Path) -> 
     assert [(route.host, credential) for route, credential in walks.walked] == [("git.example.org", None)]
 
 
+def test_an_answer_stays_here_where_the_user_does_not_trust_the_host(tmp_path: Path) -> None:
+    home, walks = Home(tmp_path), Walks()
+    facts = home.facts()
+    [target] = facts.targets
+    walks.of(home.machine, replace(facts, targets=(replace(target, is_trusted=False),)))
+    assert walks.walked == [(ROUTE, None)]
+
+
 def test_a_repositorys_own_proxy_and_certificates_are_not_followed(tmp_path: Path) -> None:
     home, walks = Home(tmp_path), Walks()
     home.add(
