@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dev
@@ -218,10 +219,8 @@ def test_the_aws_cli_v2_goes_on_with_what_an_sso_profile_has_left(tmp_path: Path
         ours = home.key("dev", time.time())
         aws.forget()
         del home.environment["AWS_ENDPOINT_URL"]  # which it does not know
-        words = f"{aws_v2.script.replace(chr(34) + '$@' + chr(34), '')} sts get-caller-identity --profile dev"
-        subprocess.run(
-            ["/bin/sh", "-c", f"{words} --endpoint-url {aws.url}"], env=home.environment, check=False
-        )
+        words = ["sts", "get-caller-identity", "--profile", "dev", "--endpoint-url", aws.url]
+        subprocess.run(["/bin/sh", "-c", aws_v2.script, "aws", *words], env=home.environment, check=False)
     assert [request.headers["authorization"].split("/")[0] for request in aws.requests] == [
         f"AWS4-HMAC-SHA256 Credential={ours.access_key}"
     ]
