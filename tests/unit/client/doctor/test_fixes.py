@@ -94,3 +94,17 @@ def test_a_store_that_forgets_nothing_is_kept_away(tmp_path: Path) -> None:
     home.environment["GIT_EXEC_PATH"] = str(home.bin)
     said = home.doctor("--fix", "--yes")
     assert said.status == 0  # it forgot nothing, and is not asked any more
+
+
+def test_a_server_on_this_machine_is_repaired_with_the_helper_at_hand(tmp_path: Path) -> None:
+    """moorage's default domain, with the guide's lines and no set-up: nothing leaves the machine."""
+    home = Home(tmp_path)
+    home.remote(f"https://{HOST}.localhost:8443/v1/repos/demo")
+    home.write(home.system_config, "[credential]\n\thelper = manager\n")
+    home.helper_program("manager", f"echo username=x; echo password={SIGNATURE}")
+    assert home.ids() == ["manager-answers-first", "stored-signature"]
+    assert home.doctor("--fix", "--yes").status == 0
+    assert home.global_config.read_text().endswith(
+        f'[credential "https://{HOST}.localhost:8443"]\n'
+        f"\thelper =\n\thelper = {AWS_LINE}\n\tuseHttpPath = true\n"
+    )
