@@ -379,19 +379,28 @@ def apt_in(folder: Path, kind: str, source: str) -> list[str]:
 def link_new_git() -> None:
     """Let `.venv/debian/git-new` be the Git that was built before on this machine, or build it."""
     recipe = " ".join((NEW_GIT_RELEASE, *NEW_GIT_OPTIONS, *os.uname()[4:]))
-    kept_in = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "moorage"
-    built = kept_in / f"git-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+    built = cache_folder() / f"git-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     if NEW_GIT.resolve() == built and works(built):
         return
     if not works(built):
-        kept_in.mkdir(parents=True, exist_ok=True)
-        with locked(kept_in / ".lock"):
+        with locked(built.parent / ".lock"):
             if not works(built):
                 build_new_git(built)
     if works(built):
         NEW_GIT.parent.mkdir(exist_ok=True)
         NEW_GIT.unlink(missing_ok=True)
         NEW_GIT.symlink_to(built)
+
+
+def cache_folder() -> Path:
+    """Return a folder that outlives this clone, or one in it where there is none to write to."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "moorage"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        folder = VENV / "debian"
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def works(git: Path) -> bool:
