@@ -11,7 +11,7 @@ import pytest
 
 from aws_home import NOW, Home, in_seconds
 from moorage.client.sources import cache, delegated
-from pretended_aws import PretendedAws, pretending
+from pretended_aws import PretendedAws, Request, pretending
 
 START = "https://d-1.awsapps.com/start"
 CONFIG = f"""
@@ -132,6 +132,23 @@ def test_a_sign_in_that_is_over_says_how_to_begin_anew(
     assert told in said
     assert said.endswith("run `aws sso login --profile session`")
     assert "secret" not in said
+
+
+def test_a_token_that_another_helper_has_just_renewed_is_used(
+    home: Home, aws: PretendedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.keep(SESSION_KEY, token(-1), *TOKENS)
+    usual = aws.answer
+
+    def answer(request: Request) -> tuple[int, str]:
+        if request.path == "/token":
+            home.keep(SESSION_KEY, {**token(3600), "accessToken": "by another"}, *TOKENS)
+            return 400, '{"error": "invalid_grant"}'
+        return usual(request)
+
+    monkeypatch.setattr(aws, "answer", answer)
+    home.key("session")
+    assert aws.requests[-1].headers["x-amz-sso_bearer_token"] == "by another"
 
 
 def test_the_older_form_is_not_renewed(home: Home, aws: PretendedAws) -> None:

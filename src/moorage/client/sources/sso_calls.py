@@ -35,22 +35,30 @@ _TO_RENEW = ("refreshToken", "clientId", "clientSecret", "registrationExpiresAt"
 def _token(asked: Asked, sign_in: SignIn) -> str:
     where = cache.folder(asked.environment, *TOKEN_FOLDER)
     key = cache.sso_token_key(session=sign_in.session, start_url=sign_in.start_url)
-    held = cache.read(where, key)
-    ends = cache.moment(held.get("expiresAt")) if held else None
-    if held is None or ends is None or not isinstance(held.get("accessToken"), str):
+    held = cache.read(where, key) or {}
+    token, ends = held.get("accessToken"), cache.moment(held.get("expiresAt"))
+    if not isinstance(token, str) or ends is None:
         raise NoCredentials(f"profile {sign_in.profile} is not signed in: {sign_in.remedy}")
     reason = "has expired"
     if sign_in.session is not None and ends - asked.now < RENEW_SECONDS:
         try:
             renewed = _renewed(asked, sign_in, held)
         except CallFailed as error:
-            renewed, reason = None, f"has expired, and cannot be renewed ({error})"
-        if renewed is not None:
-            cache.write(where, key, renewed)
+            # Git fetches several submodules at once: another helper may just have renewed it.
+            renewed, reason = cache.read(where, key), f"has expired, and cannot be renewed ({error})"
+        else:
+            if renewed is not None:
+                cache.write(where, key, renewed)
+        if _lives(renewed, asked.now):
             return str(renewed["accessToken"])
     if ends <= asked.now:
         raise NoCredentials(f"the sign-in of profile {sign_in.profile} {reason}: {sign_in.remedy}")
-    return str(held["accessToken"])
+    return token
+
+
+def _lives(held: dict[str, Any] | None, now: float) -> TypeGuard[dict[str, Any]]:
+    ends = cache.moment(held.get("expiresAt")) if held else None
+    return held is not None and isinstance(held.get("accessToken"), str) and ends is not None and ends > now
 
 
 def _renewed(asked: Asked, sign_in: SignIn, held: Mapping[str, Any]) -> dict[str, Any] | None:
