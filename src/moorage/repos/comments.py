@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection
@@ -56,8 +57,8 @@ class Comments:
     database: Database
     caller: Caller
 
-    def answered(self, token: Token | None) -> CommentRow | None:
-        """Return the comment that a request was answered with before.
+    def answered(self, token: Token | None, repository_id: str | None = None) -> CommentRow | None:
+        """Return the comment that a request was answered with before, in the repository that it named.
 
         Raises:
             Fault: IdempotencyParameterMismatchException.
@@ -66,7 +67,7 @@ class Comments:
             return None
         with self.database.read() as connection:
             comment_id = request_tokens.earlier(connection, *token, self.database.now_ms(connection))
-            return self._find(connection, comment_id) if comment_id is not None else None
+            return self._posted_in(connection, repository_id, comment_id) if comment_id is not None else None
 
     def find(self, comment_id: str) -> CommentRow | None:
         """Return a comment of the caller's account and region."""
@@ -82,7 +83,7 @@ class Comments:
         gone = does_not_exist("The repository") if new.in_reply_to is None else missing(new.in_reply_to)
         with self._changing(new.repository_id, gone) as (connection, row, now_ms):
             comment = self._new(connection, new, now_ms)
-            before = self._claimed(connection, new.token, comment.comment_id, now_ms)
+            before = self._claimed(connection, new.token, comment, now_ms)
             if before is not None:
                 return before
             stored.add(connection, comment)
@@ -168,13 +169,19 @@ class Comments:
         )
 
     def _claimed(
-        self, connection: Connection, token: Token | None, comment_id: str, now_ms: int
+        self, connection: Connection, token: Token | None, comment: CommentRow, now_ms: int
     ) -> CommentRow | None:
         if token is None:
             return None
-        return request_tokens.claim_or_find(
-            connection, token, comment_id, now_ms, lambda earlier: self._find(connection, earlier)
-        )
+        find = partial(self._posted_in, connection, comment.repository_id)
+        return request_tokens.claim_or_find(connection, token, comment.comment_id, now_ms, find)
+
+    def _posted_in(
+        self, connection: Connection, repository_id: str | None, comment_id: str
+    ) -> CommentRow | None:
+        """Return a comment; None where it went with its repository, or that has another name now."""
+        found = self._find(connection, comment_id)
+        return found if found is not None and repository_id in {None, found.repository_id} else None
 
     def _pull_request_active(self, connection: Connection, comment: CommentRow, now_ms: int) -> int | None:
         """Note that a comment's pull request was active; return its number."""

@@ -202,6 +202,10 @@ def test_a_token_does_not_lead_to_a_repository_that_is_gone(change: Change) -> N
     assert (again.before, again.after) == (change.before, change.after)
     assert again.comment(clientRequestToken="token") != first
     assert texts(again.listed()) == [["Why?"]]
+    change.desk.ask("UpdateRepositoryName", oldName="demo", newName="old")
+    renamed = Change.of(change.desk)
+    renamed.comment(clientRequestToken="token")
+    assert texts(renamed.listed()) == [["Why?"]]
 
 
 # --- got and listed -----------------------------------------------------------------------------

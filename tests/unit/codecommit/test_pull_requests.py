@@ -132,6 +132,10 @@ def test_a_token_does_not_lead_to_a_repository_that_is_gone(work: Work, tmp_path
     second = anew.request("other", clientRequestToken="again")
     assert second != first
     assert anew.request("other", clientRequestToken="again") == second
+    # Renamed, it is no longer what the request names.
+    work.desk.ask("UpdateRepositoryName", oldName="Demo", newName="Old")
+    renamed = Work.at(work.desk, tmp_path / "renamed").request("other", clientRequestToken="again")
+    assert renamed not in {first, second}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection
@@ -70,8 +71,8 @@ def already_closed(number: int) -> Fault:
 # --- opening --------------------------------------------------------------------------------
 
 
-def answered(database: Database, token: Token | None) -> PullRequestRow | None:
-    """Return the pull request that the same request made before, if it came before.
+def answered(database: Database, repository_id: str, token: Token | None) -> PullRequestRow | None:
+    """Return the pull request that the same request made before in the repository, if it came before.
 
     Raises:
         Fault: IdempotencyParameterMismatchException.
@@ -80,7 +81,13 @@ def answered(database: Database, token: Token | None) -> PullRequestRow | None:
         return None
     with database.read() as connection:
         key = request_tokens.earlier(connection, *token, database.now_ms(connection))
-        return stored.by_key(connection, key) if key is not None else None
+        return _made_in(connection, repository_id, key) if key is not None else None
+
+
+def _made_in(connection: Connection, repository_id: str, key: str) -> PullRequestRow | None:
+    """Return a pull request; None where it went with its repository, or that has another name now."""
+    found = stored.by_key(connection, key)
+    return found if found is not None and found.repository_id == repository_id else None
 
 
 def create(database: Database, caller: Caller, opened: OpenRepository, asked: Asked) -> PullRequestRow:
@@ -122,7 +129,7 @@ def _new(
     key = str(uuid.uuid4())
     if asked.token is not None:
         before = request_tokens.claim_or_find(
-            connection, asked.token, key, now_ms, lambda earlier: stored.by_key(connection, earlier)
+            connection, asked.token, key, now_ms, partial(_made_in, connection, row.repository_id)
         )
         if before is not None:
             raise _Answered(before)

@@ -62,7 +62,7 @@ def _posted(
 ) -> dict[str, Any]:
     comments = Comments(call.database, call.caller)
     token = idempotency.token_key(call, operation, request)
-    comment = comments.answered(token)
+    comment = comments.answered(token, repository.row.repository_id)
     if comment is None:
         key = pull_request.pull_request_key if pull_request is not None else None
         compared, place = comment_forms.compared_to_comment(request), comment_forms.place(request)

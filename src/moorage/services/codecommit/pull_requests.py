@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from moorage.repos.opened import OpenRepository
     from moorage.services.call import Call
-    from moorage.storage.pull_requests import EventRow, PullRequestRow
+    from moorage.storage.pull_requests import EventRow
 
 
 # --- opening --------------------------------------------------------------------------------
@@ -103,7 +103,8 @@ def create_pull_request(call: Call, request: CreatePullRequestInputTypeDef) -> d
     for _ in range(life.ATTEMPTS):
         repository = opened(call, target)
         # Before anything of it is looked at: what was answered once may have lost its branches since.
-        before = _answered(call, request)
+        token = idempotency.token_key(call, "CreatePullRequest", request)
+        before = life.answered(call.database, repository.row.repository_id, token)
         try:
             made = before or life.create(
                 call.database, call.caller, repository, _asked(call, request, repository)
@@ -112,11 +113,6 @@ def create_pull_request(call: Call, request: CreatePullRequestInputTypeDef) -> d
             continue
         return answer(call, repository.row, made)
     raise life.too_busy()
-
-
-def _answered(call: Call, request: Request) -> PullRequestRow | None:
-    token = idempotency.token_key(call, "CreatePullRequest", request)
-    return life.answered(call.database, token)
 
 
 def _asked(call: Call, request: Request, repository: OpenRepository) -> life.Asked:
