@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from moorage.client import git_config
 from moorage.client.doctor import fixes, urls
-from moorage.client.doctor.asking import STORES, is_true
+from moorage.client.doctor.asking import STORES, is_true, question
 from moorage.client.doctor.facts import Facts, Helper, Target, is_of_repository, place
 from moorage.client.doctor.finding import Command, Finding, Fix, found, typed
 from moorage.client.git_config import EMPTY_HELPER_RESETS, Entry
@@ -67,8 +67,8 @@ def no_signature_is_stored(facts: Facts, target: Target) -> Iterator[Finding]:
             f"{_NAMES.get(helper.kind, 'A helper')} holds a signature for {target.url.origin}.",
             evidence=f"{place(helper.entry)} answers with one",
             consequence="A signature is good for 15 minutes; after that it is refused, with 403 by AWS.",
-            remedy=f"git credential reject (with protocol={target.url.scheme} and host={target.url.host}), "
-            "then keep that helper away from this host",
+            remedy=typed("printf", r"%s\n", *question(target).splitlines())
+            + " | git credential reject; then keep that helper away from this host.",
             fix=fix,
         )
 
@@ -170,12 +170,13 @@ def path_is_sent(facts: Facts, target: Target) -> Iterator[Finding]:
     signer, entry = target.signer, target.use_http_path
     if signer is None or (entry is not None and is_true(entry.value)):
         return
+    scope = "--local" if entry is not None and is_of_repository(entry) else "--global"
     yield found(
         "use-http-path-unset",
         f"Git does not tell the helper the repository: useHttpPath is not set for {target.url.origin}.",
         evidence=place(entry) if entry is not None else f"no useHttpPath beside {place(signer.entry)}",
         consequence="The helper cannot sign (AWS's says: 'path'), and git asks for a user name.",
-        remedy=typed("git", "config", "--global", f"credential.{target.url.origin}.useHttpPath", "true"),
+        remedy=typed("git", "config", scope, f"credential.{target.url.origin}.useHttpPath", "true"),
         fix=fixes.own_section(facts, target, "useHttpPath"),
     )
 
