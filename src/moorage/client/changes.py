@@ -25,7 +25,8 @@ JOURNALS_KEPT = 20
 _SECRET_KEY = re.compile(
     r"(?i)([\w.-]*(?:secret|token|password|passwd|private_key|credential=)[\w.-]*[\"']?\s*[=:]\s*)(\S.*)"
 )
-_SECRET_URL = re.compile(r"(://[^/\s:@]*:)[^\s@]+(?=@)")
+# What follows the name, and what a name has behind a percent sign: there AWS's helper puts the session token.
+_SECRET_URL = re.compile(r"(://[^/\s:@%]*)(?:%[^\s@]*|:[^\s@]+)(?=@)")
 # A session token stands in the user's name, behind the access key and a percent sign.
 _SECRET_TOKEN = re.compile(r"(://[^/\s:@%]*%)[^/\s:@]+(?=[:@])")
 _SECRET_SIGNATURE = re.compile(r"\d{8}T\d{6}Z[0-9a-f]{64}")
@@ -85,7 +86,7 @@ def merged(changes: Iterable[Change]) -> list[Change]:
 def masked(text: str) -> str:
     """Return a line without the secrets in it."""
     text = _SECRET_KEY.sub(r"\1***", text)
-    text = _SECRET_TOKEN.sub(r"\1***", _SECRET_URL.sub(r"\1***", text))
+    text = _SECRET_TOKEN.sub(r"\1***", _SECRET_URL.sub(r"\1:***", text))
     return _SECRET_SIGNATURE.sub("***", text)
 
 

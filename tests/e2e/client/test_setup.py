@@ -213,7 +213,11 @@ def test_two_profiles_have_a_repository_each(mary: Person, service: Service) -> 
     set_up(mary, service.url("other"), profile="stranger", only=True, check=False)
     assert set_up(mary, service.url("demo"), profile="default").status == 0
     assert "Authentication failed" in mary.refused("git", "ls-remote", service.url("other"))
+    mary.env |= {"GIT_TRACE_CURL": "1", "GIT_TRACE_REDACT": "0"}
     refused = set_up(mary, service.url("other"), profile="stranger", only=True)
+    assert refused.proof is not None
+    assert "Basic" not in "".join(refused.proof.said)
+    assert "is not known" in refused.proof.said[0], refused.proof.said
     assert refused.written is False
     assert refused.status == 1
     mary.ok("git", "ls-remote", service.url("demo"))

@@ -101,6 +101,23 @@ def test_neither_the_diff_nor_the_journal_holds_a_secret(machine: ThisMachine, t
     assert changes.apply(machine, [gone], "test") is None
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (f"https://ASIA%25{SECRET}:20240229T123456Zab@host", "https://ASIA:***@host"),
+        (f"https://ann:{SECRET}@host/x", "https://ann:***@host/x"),
+        ("https://ann@host/x", "https://ann@host/x"),
+        ("https://host:8443/x", "https://host:8443/x"),
+        (f"aws_session_token={SECRET}", "aws_session_token=***"),
+        (f"password: {SECRET}", "password: ***"),
+        (f"x = 20240229T123456Z{'0' * 64}", "x = ***"),
+        ("helper = moorage", "helper = moorage"),
+    ],
+)
+def test_what_is_secret_in_a_line_is_masked(line: str, shown: str) -> None:
+    assert changes.masked(line) == shown
+
+
 def test_changes_of_one_file_become_one(tmp_path: Path) -> None:
     path = tmp_path / "f"
     both = changes.merged(

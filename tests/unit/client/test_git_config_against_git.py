@@ -165,7 +165,7 @@ def listed(ground: Ground, *options: str) -> list[str]:
     return [each for each in ground.ask("config", "--list", "-z", *options).split("\0") if each]
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(start=STARTS, values=st.lists(VALUES, min_size=1, max_size=3), last=st.booleans())
 def test_git_reads_what_was_edited_and_all_else_unchanged(
     ground: Ground, start: str, values: list[str], last: bool

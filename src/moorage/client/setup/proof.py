@@ -52,7 +52,12 @@ def prove(machine: Machine, facts: Facts, target: Target, url: str | None) -> Pr
 
 def _listed(machine: Machine, facts: Facts, url: str) -> Proof:
     environment = {
-        key: value for key, value in machine.environment.items() if facts.scope == "local" or key != "GIT_DIR"
+        key: value
+        for key, value in machine.environment.items()
+        # A trace may show what is signed, and it would be shown as what git says.
+        if not key.startswith("GIT_TRACE")
+        and key != "GIT_CURL_VERBOSE"
+        and (facts.scope == "local" or key != "GIT_DIR")
     }
     alone = {
         "GIT_TERMINAL_PROMPT": "0",
