@@ -265,6 +265,8 @@ def test_what_it_cannot_do_it_says(mary: Person, service: Service) -> None:
         set_up(mary, f"{service.endpoint}/mary/demo.git")
     with pytest.raises(NotUnderstood, match="does not serve region xx-west-1"):
         set_up(mary, service.endpoint, region="xx-west-1")
+    with pytest.raises(NotReady, match="--local: not a git repository"):
+        set_up(mary, service.url("demo"), scope="local")
     mary.env["PATH"] = str(mary.home)
     with pytest.raises(NotReady, match="git is not installed"):
         set_up(mary, service.url("demo"))

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from moorage.client import aws_files, git_config
 from moorage.client.git_config import Entry, Git
-from moorage.client.machine import Machine, System
+from moorage.client.machine import Machine, System, printable
 
 Scope = Literal["global", "local", "system"]
 
@@ -82,12 +82,9 @@ def read(machine: Machine, scope: Scope) -> Facts:
         raise NotReady(f"git is not installed, or not on PATH: {_how_to_get_git(machine.system)}")
     file = git_config.config_file(machine, git, scope)
     if file is None:
-        where = (
-            "the system's git configuration is not found"
-            if scope == "system"
-            else "this folder is in no repository"
+        raise NotReady(
+            f"--{scope}: {_why_no_file(machine, git, scope)}; run it there, or leave --{scope} out"
         )
-        raise NotReady(f"--{scope}: {where}; run it there, or leave --{scope} out")
     aws_config = Path(aws_files.config_path(machine.environment))
     hosts_path = machine.config_folder / "hosts"
     return Facts(
@@ -106,6 +103,13 @@ def read(machine: Machine, scope: Scope) -> Facts:
         profiles=_profiles(machine),
         helper=helper(machine),
     )
+
+
+def _why_no_file(machine: Machine, git: Git, scope: Scope) -> str:
+    if scope == "system":
+        return "git does not tell where the system's configuration is"
+    said = machine.run([git.path, "rev-parse", "--git-dir"]).stderr.strip().partition("\n")[0]
+    return printable(said.removeprefix("fatal: ")) or "this folder is in no repository"
 
 
 def helper(machine: Machine) -> str:
