@@ -49,6 +49,7 @@ REFUSALS = (
 )
 AWS = "aws"
 
+_SCHEME = "codecommit:"
 # What CodeCommit takes for a repository's name.
 _NAME = re.compile(r"[\w.-]{1,100}", re.ASCII)
 _OF_THE_USER = frozenset({"system", "global", "command"})
@@ -116,10 +117,12 @@ def run(
     told = _told(options, facts)
     profile = options.profile or told.profile
     _require_profile(facts, profile)
-    its = found.find(machine, facts, told, Choices(profile, options.region, options.ca))
+    # A region that the host's name does not tell is one that was said in another way.
+    said = options.region or (told.region if told.region != signing_hosts.region_told(told.host) else None)
+    its = found.find(machine, facts, told, Choices(profile, said, options.ca))
     for note in its.notes:
         terminal.say(f"note: {note}")
-    url = _url(its, told)
+    url = _url(its, told, is_typed="/" in options.repository and not options.repository.startswith(_SCHEME))
     planned, configuration = _sign_in(facts, its, url, Choices(profile, its.target.region, its.ca), options)
     outcome = Outcome(url, options.folder or url.rpartition("/")[2], planned, configuration)
     _write(options, machine, terminal, outcome)
@@ -144,13 +147,20 @@ def _told(options: Options, facts: Facts) -> Asked:
         told = targets.asked(text)
         if told.repository is None:
             raise NotUnderstood(f"{printable(text)} names no repository: end it with /v1/repos/NAME")
-        if not told.base and options.server is not None:
-            return _at(options.server, told.repository, facts, options)._replace(profile=told.profile)
-        return told
+        return _at_its_server(told, facts, options) if text.startswith(_SCHEME) else told
     if not _NAME.fullmatch(text):
         raise NotUnderstood(f"{printable(text)} is no repository's name, nor a URL")
     server = options.server or _server_at_hand(facts, options)
     return _at(server, text, facts, options)
+
+
+def _at_its_server(told: Asked, facts: Facts, options: Options) -> Asked:
+    """Return codecommit://…, which names no server, at the one that the profile or the command line names."""
+    endpoint = options.server or _endpoint(facts, options.profile or told.profile) or AWS
+    if endpoint == AWS or _AWS_ENDPOINT.fullmatch(endpoint):
+        return told
+    there = _at(endpoint, told.repository or "", facts, options)
+    return there._replace(profile=told.profile, region=there.region or told.region)
 
 
 def _at(server: str, name: str, facts: Facts, options: Options) -> Asked:
@@ -207,10 +217,10 @@ def _set_up(hosts: str, region: str | None) -> list[str]:
     return [f"https://{name}" for name in names if not name.startswith("*.")]
 
 
-def _url(its: Found, told: Asked) -> str:
+def _url(its: Found, told: Asked, *, is_typed: bool) -> str:
     """Return the clone URL: as it was given, or the server's own form for a name."""
     target = its.target
-    if told.base and target.url is not None and (target.discovered is None or told.region is not None):
+    if is_typed and target.url is not None:
         return target.url
     if target.prefix is None:
         raise NotUnderstood(f"the region of {told.repository} is not known: say it by --region")

@@ -75,6 +75,10 @@ def test_a_name_is_found_at_the_server_that_is_named_or_set_up(mary: Person, ser
     cloned(mary, "demo", "one", "--server", service.endpoint)
     assert clone(mary, "demo", "two").status == 0  # the one that is set up
     assert clone(mary, "demo", "three", "--profile", "ours", "--dry-run").status == 0
+    told = json.loads(clone(mary, "codecommit::eu-west-1://ours@demo", "--dry-run", "--json").out)
+    assert told["url"] == service.url("demo", "eu-west-1")
+    told = json.loads(clone(mary, f"{service.endpoint}/v1/repos/demo", "--dry-run", "--json").out)
+    assert told["url"] == f"{service.endpoint}/v1/repos/demo"
     told = json.loads(clone(mary, "demo", "four", "--server", "aws", "--dry-run", "--json").out)
     assert told["url"] == "https://git-codecommit.us-east-2.amazonaws.com/v1/repos/demo"
 
