@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -41,6 +42,23 @@ def test_without_somebody_to_ask_nothing_is_written(tmp_path: Path) -> None:
     assert "--yes repairs without asking" in said.err
     assert f"-\turl = {REMOTE}/" in said.err
     assert texts(home) == before
+
+
+class Keyboard(io.StringIO):
+    """Somebody at a terminal, who types this."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "status"), [("y\n", 0), ("yes\n", 0), ("n\n", 1), ("\n", 1), ("", 1)])
+def test_somebody_is_asked(typed: str, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path)
+    home.remote(f"{REMOTE}/")
+    monkeypatch.setattr("sys.stdin", Keyboard(typed))
+    said = home.doctor("--fix")
+    assert said.status == status
+    assert said.err.count("Repair this? [y/N]") == 1
 
 
 def test_several_faults_of_one_file_are_repaired_together(tmp_path: Path) -> None:

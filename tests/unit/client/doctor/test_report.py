@@ -55,7 +55,7 @@ def test_two_hosts_with_the_same_fault_are_both_named(tmp_path: Path) -> None:
     assert home.ids() == ["no-helper", "no-helper"]
 
 
-@pytest.mark.parametrize("wanted", ["nobody", "git@github.com:octo/demo.git", "ssh://host/x", "", "/tmp/x"])
+@pytest.mark.parametrize("wanted", ["nobody", "git@github.com:octo/demo.git", "ssh://host/x", "", "/srv/x"])
 def test_what_is_no_remote_and_no_url_is_bad_usage(wanted: str, tmp_path: Path) -> None:
     said = Home(tmp_path).doctor(wanted)
     assert (said.status, said.out) == (2, "")
