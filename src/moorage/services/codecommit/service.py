@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 
 class _CodeCommit(Service["Call"]):
+    """Its lists have pages, which are checked before anybody's rights: with the rest of a request's form."""
+
     def operation(
         self, name: str, *, resource: ResourceRule[Call], action: str | None = None
     ) -> Callable[[HandlerT], HandlerT]:
