@@ -143,7 +143,8 @@ def undoing(machine: Machine, journal: Path) -> tuple[str, list[Change]]:
     try:
         told = json.loads(machine.read(journal) or "")
         records = list(told["changes"])
-        return str(told["what"]), [_undone(machine, record) for record in reversed(records)]
+        back = [_undone(machine, record, journal) for record in reversed(records)]
+        return str(told["what"]), [change for change in back if not change.is_none]
     except (ValueError, KeyError, TypeError):
         raise ChangeRefused(f"{journal} is not a journal of moorage") from None
 
@@ -212,11 +213,16 @@ def _common(one: str, other: str) -> int:
     return len(os.path.commonprefix([one, other]))  # noqa: RUF071 - these are texts, not paths
 
 
-def _undone(machine: Machine, record: dict[str, Any]) -> Change:
+def _undone(machine: Machine, record: dict[str, Any], journal: Path) -> Change:
     path = Path(record["path"])
     current = _current(machine, path)
-    if (None if current is None else _digest(current)) != record["after"]:
-        raise ChangeRefused(f"{path} was changed since: take out by hand what moorage wrote, or restore it")
+    digest = None if current is None else _digest(current)
+    if digest == record["before"]:  # the change was never made, or is taken back already
+        return Change(path, current, current, "as it was")
+    if digest != record["after"]:
+        raise ChangeRefused(
+            f"{path} was changed since: take out by hand what moorage wrote, then remove {journal}"
+        )
     text = current or ""
     before = text[: record["head"]] + record["lost"] + text[len(text) - record["tail"] :]
     if record["before"] is not None and _digest(before) != record["before"]:

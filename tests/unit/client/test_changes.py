@@ -73,6 +73,18 @@ def test_a_file_changed_meanwhile_or_since_is_left_alone(machine: ThisMachine, t
     assert one.read_text() == "A\n"
 
 
+def test_a_change_that_a_crash_left_undone_does_not_stand_in_the_way(
+    machine: ThisMachine, tmp_path: Path
+) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    other.write_text("b\n")
+    journal = changes.apply(machine, [Change(one, None, "A\n", ""), Change(other, "b\n", "B\n", "")], "test")
+    assert journal is not None
+    one.unlink()  # as if it had not come to this
+    assert [change.path for change in changes.undo(machine, journal)] == [other]
+    assert other.read_text() == "b\n"
+
+
 def test_if_one_file_cannot_be_written_the_others_are_as_before(machine: ThisMachine, tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     one.write_text("a\n")
