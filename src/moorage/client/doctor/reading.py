@@ -28,10 +28,15 @@ def read(machine: Machine, wanted: str | None) -> Facts:
     git = git_config.git(machine)
     entries, problem = _entries(machine, git)
     hosts_file = machine.config_folder / "hosts"
-    known = targets.Known(entries, git.version if git else _NO_GIT, machine.read(hosts_file) or "")
-    looked_at = targets.all_of(known, wanted)
     config = _aws_file(machine, aws_files.config_path(machine.environment))
     credentials = _aws_file(machine, aws_files.credentials_path(machine.environment))
+    known = targets.Known(
+        entries,
+        git.version if git else _NO_GIT,
+        machine.read(hosts_file) or "",
+        _region(machine.environment, config),
+    )
+    looked_at = targets.all_of(known, wanted)
     found = _programs(machine, git, looked_at)
     profiles = {aws_files.profile_of(machine.environment, each.profile_named) for each in looked_at}
     return Facts(
@@ -68,6 +73,12 @@ def _entries(machine: Machine, git: Git | None) -> tuple[list[Entry], str | None
         return git_config.entries(machine, git), None
     except ConfigUnreadable as error:
         return [], str(error)
+
+
+def _region(environment: Mapping[str, str], config: AwsFile) -> str | None:
+    profile = aws_files.profiles_of(config.sections).get(aws_files.profile_of(environment, None), {})
+    named = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or profile.get("region")
+    return named if named and named.replace("-", "").isalnum() and named.isascii() else None
 
 
 def _aws_file(machine: Machine, path: str) -> AwsFile:

@@ -41,6 +41,7 @@ class Known:
     entries: Sequence[Entry]
     version: Version
     hosts: str  # the text of moorage's file of hosts
+    region: str | None = None  # at hand: what stands for the * of a section
 
 
 def all_of(known: Known, wanted: str | None) -> tuple[Target, ...]:
@@ -90,9 +91,9 @@ def _remote(known: Known, name: str, entry: Entry) -> Named | None:
 def _hosts(known: Known) -> Iterator[Named]:
     for entry in known.entries:
         match = _SECTION.fullmatch(entry.key)
-        if match is None or "*" in match[1]:
+        if match is None or ("*" in match[1] and known.region is None):
             continue
-        url = urls.parse(match[1])
+        url = urls.parse(match[1].replace("*", known.region or "", 1))
         if url is None or not url.host or not (_concerns_us(known, url) or _names_ours(entry)):
             continue
         if not url.is_repository:

@@ -174,6 +174,16 @@ def test_a_host_that_only_a_repository_names_is_sent_nothing(tmp_path: Path) -> 
     assert [(route.host, credential) for route, credential in walks.walked] == [("git.example.org", None)]
 
 
+def test_of_a_wildcard_section_the_region_at_hand_is_looked_at(tmp_path: Path) -> None:
+    home, walks = Home(tmp_path), Walks()
+    home.remote("https://example.org/elsewhere.git")
+    home.section("", "!aws codecommit credential-helper $@", url="https://git-codecommit.*.amazonaws.com")
+    walks.of(home.machine, home.facts())
+    assert [route.host for route, _ in walks.walked] == [HOST]
+    home.config.write_text("[default]\nregion = a.evil\n")
+    assert home.facts().targets == ()
+
+
 def test_an_answer_stays_here_where_the_user_does_not_trust_the_host(tmp_path: Path) -> None:
     home, walks = Home(tmp_path), Walks()
     facts = home.facts()
