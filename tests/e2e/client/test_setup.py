@@ -254,6 +254,29 @@ def test_a_helper_of_this_folders_repository_is_told_and_does_no_harm_elsewhere(
     assert not (mary.home / "owned").exists()
 
 
+@pytest.mark.parametrize("scope", ["global", "local"])
+def test_nothing_that_a_repository_names_is_started(mary: Person, service: Service, scope: str) -> None:
+    clone = mary.home / "clone"
+    mary.ok("git", "init", "--quiet", str(clone))
+    touch = "touch $HOME/owned;"
+    command_line = f'"{touch}"'
+    (clone / ".git" / "config").write_text(
+        "[core]\n\trepositoryformatversion = 0\n"
+        + "".join(
+            f"\t{key} = {command_line}\n" for key in ("fsmonitor", "pager", "editor", "askPass", "sshCommand")
+        )
+        + f'[pager]\n\tconfig = {command_line}\n[credential]\n\thelper = "!{touch}"\n'
+        + f'[protocol "ext"]\n\tallow = always\n[url "ext::sh -c {touch} "]\n\tinsteadOf = https://\n'
+        + f'[alias]\n\tconfig = "!{touch}"\n\tls-remote = "!{touch}"\n'
+    )
+    outcome = set_up(mary, service.url("demo"), clone, scope=scope)
+    assert not (mary.home / "owned").exists()
+    assert outcome.proof is not None
+    assert outcome.proof.ok == (scope == "global")
+    if scope == "local":
+        assert "transport 'ext' not allowed" in "".join(outcome.proof.said)
+
+
 def test_what_it_cannot_do_it_says(mary: Person, service: Service) -> None:
     with pytest.raises(NotReady, match=r"no profile nobody .* there are: default"):
         set_up(mary, service.url("demo"), profile="nobody")
