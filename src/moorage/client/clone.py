@@ -271,7 +271,7 @@ def _write(options: Options, machine: Machine, terminal: Terminal, outcome: Outc
     if not outcome.planned.changes or options.dry_run:
         return
     if not options.yes and not asked.agreed(terminal, "Make these changes, and clone?"):
-        raise Declined("nothing was changed")
+        raise Declined("nothing was changed; --yes asks nothing, --dry-run shows the changes")
     changes.apply(machine, outcome.planned.changes, f"clone {outcome.url}")
     terminal.say("written; to take it back: moorage setup --undo")
 

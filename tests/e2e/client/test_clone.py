@@ -98,10 +98,14 @@ def test_another_profile_is_kept_in_the_clone_alone(mary: Person, service: Servi
     assert events["branch"]["branchName"] == "by-li"
 
 
-def test_with_local_only_the_clone_and_the_hosts_file_are_written(mary: Person, service: Service) -> None:
+def test_with_local_only_the_clone_and_the_hosts_file_are_written(
+    mary: Person, service: Service, new_git: Path
+) -> None:
+    mary.env["PATH"] = f"{new_git.parent}:{mary.env['PATH']}"
     cloned(mary, service.url("demo"), "--local")
     assert not (mary.home / ".gitconfig").exists()
     mary.ok("git", "fetch", cwd=mary.home / "demo")
+    pushes(mary, mary.home / "demo", "by-a-newer-git")
 
 
 def test_an_unknown_repository_is_refused_with_names_like_it(mary: Person, service: Service) -> None:
