@@ -75,7 +75,7 @@ def _workers(service: Service) -> set[int]:
 
 
 def test_a_first_start_makes_root_credentials_that_a_second_start_keeps(tmp_path: Path) -> None:
-    with serving(tmp_path, environment=NO_ROOT) as service:
+    with serving(tmp_path, environment=NO_ROOT, with_tables=False) as service:
         key = root_credentials(service.data)
         arn = _arn(service, key)
         assert stat.S_IMODE((service.data / "root-credentials.csv").stat().st_mode) == 0o600
@@ -90,7 +90,7 @@ def test_a_first_start_makes_root_credentials_that_a_second_start_keeps(tmp_path
 
 
 def test_nothing_in_the_data_folder_can_be_read_by_others(tmp_path: Path) -> None:
-    with serving(tmp_path) as service:
+    with serving(tmp_path, with_tables=False) as service:
         service.create_repository("a")
         public = {"ca.pem", "server.pem"}
         for path in service.data.rglob("*"):
