@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from moorage.core.faults import Fault
-from moorage.repos.approval import evaluate, rules, states
+from moorage.repos.approval import evaluate
+from moorage.repos.pull_requests import approvals, rules
 from moorage.services.codecommit.approval_forms import (
     existing_sha256,
     rule_content,
@@ -104,7 +105,7 @@ def evaluate_pull_request_approval_rules(
     call: Call, request: EvaluatePullRequestApprovalRulesInputTypeDef
 ) -> dict[str, Any]:
     pull_request = _usable(call, request)
-    states.require_current(pull_request, request["revisionId"])
+    approvals.require_current(pull_request, request["revisionId"])
     with call.database.read() as connection:
         found = evaluate(connection, pull_request)
     return {
@@ -127,9 +128,9 @@ def get_pull_request_approval_states(
     """Tell who approves a revision, which may be an earlier one."""
     pull_request = _usable(call, request)
     with call.database.read() as connection:
-        states.require_known(connection, pull_request, request["revisionId"])
+        approvals.require_known(connection, pull_request, request["revisionId"])
         approvers = rows.approvers(connection, request["revisionId"])
-    return {"approvals": [{"userArn": arn, "approvalState": states.APPROVE} for arn in approvers]}
+    return {"approvals": [{"userArn": arn, "approvalState": approvals.APPROVE} for arn in approvers]}
 
 
 @codecommit.operation("UpdatePullRequestApprovalState", resource=of_pull_request(_revision))
@@ -138,7 +139,7 @@ def update_pull_request_approval_state(
 ) -> None:
     pull_request = _usable(call, request)
     revision_id, state = request["revisionId"], request["approvalState"]
-    states.set_approval(call.database, call.caller, pull_request, revision_id, state)
+    approvals.set_approval(call.database, call.caller, pull_request, revision_id, state)
 
 
 @codecommit.operation("OverridePullRequestApprovalRules", resource=of_pull_request(_revision))
@@ -147,7 +148,7 @@ def override_pull_request_approval_rules(
 ) -> None:
     pull_request = _usable(call, request)
     revision_id, status = request["revisionId"], request["overrideStatus"]
-    states.set_override(call.database, call.caller, pull_request, revision_id, status)
+    approvals.set_override(call.database, call.caller, pull_request, revision_id, status)
 
 
 @codecommit.operation("GetPullRequestOverrideState", resource=of_pull_request(_revision))
@@ -157,6 +158,6 @@ def get_pull_request_override_state(
     """Tell whether the rules of a revision, which may be an earlier one, were put aside, and by whom."""
     pull_request = _usable(call, request)
     with call.database.read() as connection:
-        states.require_known(connection, pull_request, request["revisionId"])
+        approvals.require_known(connection, pull_request, request["revisionId"])
         overrider = rows.overrider(connection, request["revisionId"])
     return {"overridden": False} if overrider is None else {"overridden": True, "overrider": overrider}

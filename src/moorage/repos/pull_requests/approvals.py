@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from moorage.core.faults import Fault
 from moorage.repos.approval.content import APPROVALS_LIMIT
-from moorage.repos.approval.rules import opened
 from moorage.repos.pull_requests import history
+from moorage.repos.pull_requests.rules import opened
 from moorage.storage import approval_rules as rows
 from moorage.storage import audit, outbox
 from moorage.storage import pull_requests as stored
