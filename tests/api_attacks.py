@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -121,21 +121,32 @@ NOT_OBJECTS = [
 ]
 
 
-def json_bodies(operation: OperationModel) -> Iterator[bytes]:
+Body = Callable[[], bytes]  # most are left out of a run: what is not sent is not rendered
+
+
+def _json(base: Mapping[str, Any], more: Mapping[str, Any]) -> Body:
+    return lambda: json.dumps({**base, **more}).encode()
+
+
+def _as_is(body: bytes) -> Body:
+    return lambda: body
+
+
+def json_bodies(operation: OperationModel) -> Iterator[Body]:
     """Yield bodies: none at all, each member wrong in every way, members of nobody."""
-    yield from NOT_OBJECTS
+    yield from map(_as_is, NOT_OBJECTS)
     shape = operation.input_shape
     base = good(shape) if shape is not None else {}
-    yield json.dumps({f"unknown{number}": number for number in range(10_000)}).encode()
-    yield json.dumps({**base, "__proto__": {}, "unknown": [[[]]], "": 1}).encode()
+    yield _json({}, {f"unknown{number}": number for number in range(10_000)})
+    yield _json(base, {"__proto__": {}, "unknown": [[[]]], "": 1})
     for at, (name, member) in enumerate((shape.members if shape is not None else {}).items()):
         for value in [*TEXTS[at % 2 :: 2], *WRONG_TYPES, *_inside(member)]:
-            yield json.dumps({**base, name: value}).encode()
-        yield json.dumps({**base, name: "\ud800"}).encode()
+            yield _json(base, {name: value})
+        yield _json(base, {name: "\ud800"})
         opening, closing = b'{"%s":' % name.encode(), b"}"
-        yield opening + b"[" * 900 + b"]" * 900 + closing
-        yield opening + b'{"a":' * 900 + b"1" + b"}" * 900 + closing
-        yield opening + b"1," + opening[1:] + b'"x"' + closing
+        yield _as_is(opening + b"[" * 900 + b"]" * 900 + closing)
+        yield _as_is(opening + b'{"a":' * 900 + b"1" + b"}" * 900 + closing)
+        yield _as_is(opening + b"1," + opening[1:] + b'"x"' + closing)
 
 
 def _inside(shape: Shape) -> Iterator[Any]:
@@ -154,36 +165,37 @@ def _inside(shape: Shape) -> Iterator[Any]:
 # --- Query -----------------------------------------------------------------------------------
 
 
-def forms(service: str, operation: OperationModel) -> Iterator[bytes]:
+MANY_FIELDS = {f"u{number}": "x" for number in range(20_000)}
+
+
+def _form(base: Mapping[str, str], more: Mapping[str, str], tail: str = "") -> Body:
+    return lambda: urlencode({**base, **more}).encode() + tail.encode()
+
+
+def _numbered(base: Mapping[str, str], name: str) -> Body:
+    return lambda: urlencode(
+        {**base, **{f"{name}.member.{number}": "x" for number in range(1, 1_001)}}
+    ).encode()
+
+
+def forms(service: str, operation: OperationModel) -> Iterator[Body]:
     """Yield forms: each member wrong in every way, member numbers of nobody, wrong versions."""
     shape = operation.input_shape
     base = query_fields(service, operation.name, flat(good(shape) if shape is not None else {}))
-    for extra in (
-        "",
-        "&&&&",
-        "&=",
-        "&=x",
-        "&%",
-        "&%zz=%zz",
-        "&a=%ff%fe",
-        "&.=.",
-        "&.member.1=x",
-        "&Action=ListUsers",
-    ):
-        yield urlencode(base).encode() + extra.encode()
-    yield urlencode({**base, "Version": "1999-01-01"}).encode()
-    yield urlencode({**base, "Version": ""}).encode()
-    yield urlencode({**base, "Version": "x" * 10_000}).encode()
-    yield urlencode({**base, **{f"u{number}": "x" for number in range(20_000)}}).encode()
-    yield urlencode({**base, "a." * 50_000: "x"}).encode()
+    for extra in EXTRAS:
+        yield _form(base, {}, extra)
+    for version in ("1999-01-01", "", "x" * 10_000):
+        yield _form(base, {"Version": version})
+    yield _form(base, MANY_FIELDS)
+    yield _form(base, {"a." * 50_000: "x"})
     for at, name in enumerate(shape.members if shape is not None else {}):
         for text in TEXTS[at % 2 :: 2]:
-            yield urlencode({**base, name: text}).encode()
-        yield urlencode(base).encode() + f"&{name}=%ed%a0%80".encode()
-        yield urlencode(base).encode() + f"&{name}=a&{name}=b".encode()
+            yield _form(base, {name: text})
+        yield _form(base, {}, f"&{name}=%ed%a0%80")
+        yield _form(base, {}, f"&{name}=a&{name}=b")
         for part in MEMBER_NUMBERS[at % 2 :: 2]:
-            yield urlencode({**base, f"{name}.{part}": "x"}).encode()
-        yield urlencode({**base, **{f"{name}.member.{number}": "x" for number in range(1, 1_001)}}).encode()
+            yield _form(base, {f"{name}.{part}": "x"})
+        yield _numbered(base, name)
 
 
 EXTRAS = ("", "&&&&", "&=", "&=x", "&%", "&%zz=%zz", "&a=%ff%fe", "&.=.", "&.member.1=x", "&Action=ListUsers")

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from api_attacks import forms, json_bodies
+from api_attacks import Body, forms, json_bodies
 from attacker import (
     GLOBAL_SERVICES,
     HUNG_UP,
@@ -50,12 +50,16 @@ def assert_modelled(answer: Answer, service: str) -> None:
     assert len(answer.body) < 50_000 or answer.status == 200
 
 
+def rendered(bodies: Iterator[Body], first: int, every: int) -> Iterator[bytes]:
+    return (body() for body in islice(bodies, first, None, every))
+
+
 def as_json(attacker: Attacker, key: Key, service: str, operation: str, every: int) -> Iterator[Answer]:
     signing = Signing(key, service)
     model = models.operation_model(service, operation)
     requests = (
         (signed_headers(signing, attacker.api_host, json_headers(operation, service), body), body)
-        for body in islice(json_bodies(model), len(operation) % every, None, every)
+        for body in rendered(json_bodies(model), len(operation) % every, every)
     )
     return attacker.ask_each(requests)
 
@@ -65,7 +69,7 @@ def as_forms(attacker: Attacker, key: Key, service: str, operation: str, every: 
     model = models.operation_model(service, operation)
     requests = (
         (signed_headers(signing, attacker.api_host, [FORM], body), body)
-        for body in islice(forms(service, model), len(operation) % every, None, every)
+        for body in rendered(forms(service, model), len(operation) % every, every)
     )
     return attacker.ask_each(requests)
 

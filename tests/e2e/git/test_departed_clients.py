@@ -17,8 +17,8 @@ from unit.git.handmade import a_commit, a_slow_pack, a_tree, id_of
 pytestmark = pytest.mark.needs("git")
 PATH = "/v1/repos/left"
 SECONDS = 30.0
-# Several seconds of work for one processor, in three megabytes.
-BLOBS, BLOB_BYTES = 60, 40 << 20
+# Some seconds of work for one processor, in one megabyte.
+BLOBS, BLOB_BYTES = 20, 40 << 20
 
 
 def wait_for(service: Service, program: str) -> int:
