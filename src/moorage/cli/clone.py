@@ -65,9 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _options(arguments: argparse.Namespace) -> Options | None:
     from moorage.client.clone import Options
 
-    name, *rest = arguments.words
-    folder = rest.pop(0) if rest and not rest[0].startswith("-") else None
-    if name.startswith("-") or (rest and not rest[0].startswith("-")):
+    name, folder = (*arguments.words, None)[:2]
+    if len(arguments.words) > 2:
         return None
     return Options(
         name,
@@ -79,7 +78,7 @@ def _options(arguments: argparse.Namespace) -> Options | None:
         local=arguments.local,
         yes=arguments.yes,
         dry_run=arguments.dry_run,
-        git=tuple(rest),
+        git=tuple(arguments.behind),
     )
 
 

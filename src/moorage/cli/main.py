@@ -19,19 +19,32 @@ CREDENTIAL_HELPER = "credential-helper"
 
 
 class Command:
-    """A command's name, its one-line help and the module that has `add_arguments` and `run`."""
+    """A command's name, its one-line help and the module that has `add_arguments` and `run`.
 
-    __slots__ = ("help", "module", "name")
+    What stands behind `--` is for another program where it `passes_on`: `run` finds it in `behind`.
+    """
 
-    def __init__(self, name: str, help: str, module: str) -> None:  # noqa: A002  # argparse's word for it
+    __slots__ = ("help", "module", "name", "passes_on")
+
+    def __init__(
+        self,
+        name: str,
+        help: str,  # noqa: A002  # argparse's word for it
+        module: str,
+        *,
+        passes_on: bool = False,
+    ) -> None:
         self.name = name
         self.help = help
         self.module = module
+        self.passes_on = passes_on
 
 
 COMMANDS = (
     Command("setup", "have git sign in to CodeCommit, or to a moorage server", "moorage.cli.setup"),
-    Command("clone", "clone a repository, and have git sign in there before", "moorage.cli.clone"),
+    Command(
+        "clone", "clone a repository, and have git sign in there before", "moorage.cli.clone", passes_on=True
+    ),
     Command("serve", "run the service", "moorage.cli.serve"),
     Command("account", "create, list or close accounts", "moorage.cli.account"),
     Command("why", "explain who may do what, or why a request was refused", "moorage.cli.why"),
@@ -76,15 +89,29 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 0 done, 1 refused or failed, 2 wrong usage."""
+    """Run a command and return its exit status: 0 done, 1 refused or failed, 2 wrong usage, 130 stopped."""
     words = sys.argv[1:] if argv is None else list(argv)
     if words[:1] == [CREDENTIAL_HELPER] and not {"-h", "--help"} & set(words):
         from moorage.client import credential_helper
 
         return credential_helper.main(words[1:])
+    from moorage.cli.ending import ended
+
+    return ended(lambda: _run(words))
+
+
+def _run(words: list[str]) -> int:
+    import argparse
     import importlib
 
-    arguments = parser().parse_args(words)
+    if not words:
+        parser().print_help(sys.stderr)
+        return 2
+    behind: list[str] = []
+    if "--" in words and any(each.passes_on and each.name == words[0] for each in COMMANDS):
+        at = words.index("--")
+        words, behind = words[:at], words[at + 1 :]
+    arguments = parser().parse_args(words, argparse.Namespace(behind=behind))
     module = next(command.module for command in COMMANDS if command.name == arguments.command)
     run = importlib.import_module(module).run
     try:

@@ -22,8 +22,12 @@ class Terminal:
         sys.stderr.write(question)
         sys.stderr.flush()
         line = sys.stdin.readline()
-        return line.rstrip("\n") if line else None  # None: the end of the input, which is no yes
+        if not line:  # the end of the input, which is no yes; what follows begins a line of its own
+            sys.stderr.write("\n")
+            return None
+        return line.rstrip("\n")
 
     def say(self, text: str = "") -> None:
         if not self._quiet:
             sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()  # what is refused is said on the other stream, and has to come behind it

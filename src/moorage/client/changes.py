@@ -121,7 +121,7 @@ def apply(machine: Machine, changes: Sequence[Change], what: str) -> Path | None
     journal = _write_journal(machine, changes, what)
     try:
         _make(changes)
-    except ChangeRefused:
+    except BaseException:  # Ctrl-C too
         if journal is not None:
             journal.unlink(missing_ok=True)
         raise
@@ -240,10 +240,12 @@ def _make(changes: Sequence[Change]) -> None:
         for change in changes:
             _replace(change.path, change.after, change.mode)
             done.append(change)
-    except OSError as error:
+    except BaseException as error:  # Ctrl-C too: all is made, or nothing
         for change in reversed(done):
             _replace(change.path, change.before, change.mode)
-        raise ChangeRefused(_cannot(error)) from None
+        if isinstance(error, OSError):
+            raise ChangeRefused(_cannot(error)) from None
+        raise
 
 
 def _replace(path: Path, text: str | None, mode: int) -> None:

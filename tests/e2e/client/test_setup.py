@@ -250,6 +250,7 @@ def test_a_helper_of_this_folders_repository_is_told_and_does_no_harm_elsewhere(
     assert outcome.status == 0
     assert outcome.proof is not None
     assert "in this folder's repository git also asks !touch" in outcome.proof.said[-1]
+    assert outcome.proof.said[-1].endswith(": use --local to come behind it")
     assert f"{clone}/.git/config, line" in outcome.proof.said[-1]
     assert not (mary.home / "owned").exists()
 
@@ -282,6 +283,13 @@ def test_what_it_cannot_do_it_says(mary: Person, service: Service) -> None:
         set_up(mary, service.url("demo"), profile="nobody")
     with pytest.raises(NotDiscovered, match="give the file of the server's CA by --ca FILE"):
         set_up(mary, service.url("demo"), ca=None)
+    for ca, why in (
+        (mary.home / "nothing.pem", "No such file"),
+        (mary.home, "no file of certificates|Is a directory"),
+        (mary.home / ".aws" / "credentials", "no file of certificates"),
+    ):
+        with pytest.raises(NotUnderstood, match=rf"--ca .* cannot be used: .*({why})"):
+            set_up(mary, service.url("demo"), ca=ca)
     with pytest.raises(NotDiscovered, match=r"is no moorage server|cannot be reached"):
         set_up(mary, "https://localhost:1/v1/repos/x")
     with pytest.raises(NotUnderstood, match="end in /v1/repos/NAME"):

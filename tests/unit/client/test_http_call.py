@@ -86,6 +86,18 @@ def test_a_server_is_trusted_by_the_ca_that_is_named(tls: local_ca.TlsFiles) -> 
             call._replace(ca_bundle="/no/such/file").answer()
 
 
+def test_a_certificate_of_another_host_is_nothing_that_a_ca_can_mend(tls: local_ca.TlsFiles) -> None:
+    def tunnelling(connection: socket.socket) -> None:
+        head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        over_tls(tls, answering)(connection)
+
+    with server(tunnelling) as port:
+        call = Call("https://other.example/", ca_bundle=str(tls.ca), proxy=f"http://127.0.0.1:{port}")
+        with pytest.raises(CallFailed, match=r"is another host's \(.*\): ask for it by a name that it has"):
+            call.answer()
+
+
 def test_a_proxy_is_asked_for_the_host_with_its_password(tls: local_ca.TlsFiles) -> None:
     asked: list[bytes] = []
 

@@ -66,12 +66,21 @@ def _asked(known: Known, wanted: str) -> list[Named]:
             raise NotFound(f"the remote {wanted} has no https:// or codecommit:// URL: {of_remote[0].value}")
         return remotes
     text = urls.rewritten(wanted, _instead_of(known))
-    url = urls.parse(text)
+    url = urls.parse(text) or _host(text)
     if url is None:
-        raise NotFound(f"{wanted} is no remote of this repository, and no https:// or codecommit:// URL")
+        raise NotFound(
+            f"{wanted} is no remote of this repository, no https:// or codecommit:// URL, and no host"
+        )
     if url.scheme != "codecommit" and not url.path:
         url = urls.parse(f"{url.text}{ANY_REPOSITORY}") or url
     return [Named(url, None, "the command line", None)]
+
+
+def _host(text: str) -> urls.Url | None:
+    """Return the URL of a host, HOST[:PORT], as people copy it; a mere word is a remote's name."""
+    name, port = signing_hosts.split(text.partition("/")[0])
+    is_host = bool(name) and ("." in name or bool(port) or name == "localhost")
+    return urls.parse(f"https://{text}") if is_host else None
 
 
 def _remotes(known: Known) -> Iterator[Named]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -38,6 +39,8 @@ def find(machine: Machine, facts: Facts, told: Asked | None, choices: Choices) -
         NotUnderstood, NotDiscovered: it is no server of CodeCommit's or moorage's, or cannot be asked.
     """
     region, ca = choices.region, choices.ca
+    if ca is not None:
+        _require_certificates(ca)
     at_hand = region or region_at_hand(facts, choices.profile)
     if told is not None and not told.base:  # codecommit://NAME: the region is said elsewhere
         told = _with_region(told, at_hand)
@@ -54,6 +57,17 @@ def find(machine: Machine, facts: Facts, told: Asked | None, choices: Choices) -
         region = at_hand
     target = targets.of_server(told, discovered, region, facts.git.version)
     return Found(target, trusted if is_new else None, trusted=trusted)
+
+
+def _require_certificates(ca: Path) -> None:
+    """Refuse a file that git could not use: it would be written, and then no connection made."""
+    try:
+        ssl.create_default_context(cafile=str(ca))
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError too
+        reason = "it is no file of certificates (PEM)"
+        if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+            reason = error.strerror or reason
+        raise NotUnderstood(f"--ca {printable(str(ca))} cannot be used: {reason}") from None
 
 
 def remote(facts: Facts, name: str | None) -> str | None:

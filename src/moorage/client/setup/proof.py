@@ -39,14 +39,14 @@ def prove(machine: Machine, facts: Facts, target: Target, url: str | None) -> Pr
     everywhere = [entry for entry in entries if entry.scope not in {"local", "worktree"}]
     others = in_the_way(entries if facts.scope == "local" else everywhere, asked, facts)
     if others:
-        return Proof(False, "git's configuration", tuple(_in_the_way(entry) for entry in others))
+        return Proof(False, "git's configuration", tuple(_in_the_way(entry, facts.scope) for entry in others))
     if url is not None:
         proof = _listed(machine, facts, url)
     elif target.kind == "aws":
         proof = _signed(machine, facts.git, asked, _own(entries, facts))
     else:
         proof = _answered(machine, facts, asked, entries)
-    here = [_in_the_way(entry) for entry in in_the_way(entries, asked, facts)]
+    here = [_in_the_way(entry, facts.scope) for entry in in_the_way(entries, asked, facts)]
     return proof._replace(said=(*proof.said, *(f"in this folder's repository {line}" for line in here)))
 
 
@@ -136,8 +136,9 @@ def _own(entries: list[Entry], facts: Facts) -> list[tuple[str, str]]:
     return [(entry.key, entry.value) for entry in entries if entry.key.rpartition(".")[0] in ours]
 
 
-def _in_the_way(entry: Entry) -> str:
+def _in_the_way(entry: Entry, scope: str) -> str:
     named = printable(entry.value)
     kind = helper_kinds.kind(entry.value)
-    remedy = "use --local to come behind it" if entry.scope in {"local", "worktree"} else "take it out there"
+    is_behind = scope != "local" and entry.scope in {"local", "worktree"}
+    remedy = "use --local to come behind it" if is_behind else "take it out there"
     return f"git also asks {named} ({kind}), named behind our section ({place(entry)}): {remedy}"

@@ -24,6 +24,9 @@ MAX_ANSWER_BYTES = 256 * 1024
 USER_AGENT = "moorage-credential-helper"
 
 _PORTS = {"http": 80, "https": 443}
+# OpenSSL's X509_V_ERR_…: what no file of a CA can mend.
+_OTHER_NAME = frozenset({62, 64})
+_OTHER_TIME = frozenset({9, 10})
 
 
 class CallFailed(Exception):
@@ -77,8 +80,7 @@ class Call(NamedTuple):
         if watch.cut or isinstance(error, TimeoutError):
             return f"{parts.netloc} did not answer within {self.timeout_s:g} seconds"
         if isinstance(error, ssl.SSLCertVerificationError):
-            remedy = "set AWS_CA_BUNDLE, or the profile's ca_bundle, to the file of its CA"
-            return f"the certificate of {parts.netloc} is not trusted ({error.verify_message}): {remedy}"
+            return _distrust(parts.netloc, error)
         if isinstance(error, ValueError):  # its text would repeat a header, and so perhaps a token
             return f"{parts.netloc} cannot be asked: a key or token holds what no HTTP header may hold"
         through = f" through the proxy {_shown(self.proxy)}" if self.proxy else ""
@@ -181,6 +183,16 @@ def _proxy_headers(proxy: SplitResult) -> dict[str, str]:
 
     pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
     return {"Proxy-Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+
+def _distrust(netloc: str, error: ssl.SSLCertVerificationError) -> str:
+    said = one_line(str(error.verify_message).rstrip("."))
+    if error.verify_code in _OTHER_NAME:
+        return f"the certificate of {netloc} is another host's ({said}): ask for it by a name that it has"
+    if error.verify_code in _OTHER_TIME:
+        return f"the certificate of {netloc} is out of date ({said}): check this machine's clock, or renew it"
+    remedy = "set AWS_CA_BUNDLE, or the profile's ca_bundle, to the file of its CA"
+    return f"the certificate of {netloc} is not trusted ({said}): {remedy}"
 
 
 def _shown(url: str | None) -> str:

@@ -62,6 +62,12 @@ def test_what_is_no_remote_and_no_url_is_bad_usage(wanted: str, tmp_path: Path) 
     assert said.err.startswith("moorage doctor: ")
 
 
+@pytest.mark.parametrize("wanted", [HOST, f"{HOST}/v1/repos/demo", "localhost:8443", "localhost"])
+def test_a_host_may_be_named_without_its_protocol(wanted: str, tmp_path: Path) -> None:
+    said = Home(tmp_path).doctor(wanted)
+    assert f"looked at https://{wanted}" in said.out
+
+
 def test_a_finding_is_printable_and_holds_no_secret() -> None:
     finding = found(
         "no-helper",
