@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from moorage.client.sources import Asked
     from moorage.client.sources.http_call import Answer
-    from moorage.client.sources.sso import SignIn
+    from moorage.client.sources.sso_sign_in import SignIn
 
 TOKEN_FOLDER = ("sso", "cache")
 MAX_TIME = 10**14  # milliseconds; what Python's dates can hold is a little more
