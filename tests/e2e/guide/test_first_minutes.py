@@ -10,7 +10,7 @@ import dev
 import pytest
 
 from moorage.core.arn import partition_of
-from person import AWS_V1, AwsCli, Person
+from person import AWS_V1, AWS_V2, AWS_V2_NEW, AwsCli, Person
 from service_process import Service, serving
 
 pytestmark = pytest.mark.needs("git")
@@ -53,7 +53,12 @@ def readme_lines(service: Service) -> str:
     return str(blocks[0]).replace("8443", str(service.port))
 
 
-@pytest.mark.parametrize("presets", [{}, PRESETS], ids=["nothing preset", "much preset"])
+@pytest.mark.parametrize(
+    ("aws_cli", "presets"),
+    [(AWS_V1, {}), (AWS_V2, PRESETS), (AWS_V2_NEW, PRESETS)],
+    ids=["v1, nothing preset", "v2, much preset", "v2-new, much preset"],
+    indirect=["aws_cli"],
+)
 def test_the_printed_lines_and_the_readme_work_when_pasted(
     tmp_path: Path, aws_cli: AwsCli, presets: dict[str, str]
 ) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from e2e_names import POWER_USER, NewPerson
-from person import AwsCli, Person
+from person import AWS_V2, AWS_V2_NEW, AwsCli, Person
 from service_process import ACCOUNT, Service
 
 pytestmark = [pytest.mark.needs("git"), pytest.mark.needs("curl")]
@@ -84,6 +84,12 @@ def test_the_guide_from_a_new_user_to_a_second_clone(mary: Person, service: Serv
     assert shown["repositoryMetadata"]["defaultBranch"] == "main"
 
 
+def with_one(aws_cli: AwsCli) -> pytest.MarkDecorator:
+    """For what is done as in the guide itself, which is followed with each build of the AWS CLI."""
+    return pytest.mark.parametrize("aws_cli", [aws_cli], indirect=True, ids=[aws_cli.name])
+
+
+@with_one(AWS_V2)
 def test_the_root_user_clones_through_the_helper_too(mary: Person, service: Service, aws_cli: AwsCli) -> None:
     mary.configure((service.key_id, service.secret))
     mary.use_the_guides_helper()
@@ -93,6 +99,7 @@ def test_the_root_user_clones_through_the_helper_too(mary: Person, service: Serv
     assert (mary.home / "again" / "cat.txt").read_text() == (clone / "cat.txt").read_text()
 
 
+@with_one(AWS_V2_NEW)
 def test_a_default_region_is_changed_by_configuring_again(mary: Person, service: Service) -> None:
     root = (service.key_id, service.secret)
     name = f"moved-{mary.aws_cli.name}"

@@ -63,7 +63,11 @@ def test_boto3_finds_the_role_without_a_profile(
     assert ":i-0" in said
 
 
-@pytest.mark.parametrize("cli", [AWS_V1, AWS_V2], ids=lambda cli: cli.name)
+@pytest.mark.parametrize(
+    ("which", "cli"),
+    [("AWS_EC2_METADATA_SERVICE_ENDPOINT", AWS_V1), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", AWS_V2)],
+    ids=["instance, v1", "container, v2"],
+)
 def test_git_clones_and_pushes_through_the_stock_helper(
     new_person: NewPerson, service: Service, variables: dict[str, str], which: str, cli: AwsCli
 ) -> None:
