@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,23 +10,11 @@ from hypothesis import strategies as st
 
 from aws_home import NOW, Home, in_seconds
 from moorage.client.sources import NoCredentials, container, instance
-from pretended_aws import CONTAINER_PATH, METADATA_TOKEN, ROLE, PretendedAws, metadata, pretending
+from pretended_aws import CONTAINER_PATH, METADATA_TOKEN, ROLE, PretendedAws, metadata
 
 FULL = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 ENDPOINT = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 ROLES = "/latest/meta-data/iam/security-credentials/"
-
-
-@pytest.fixture(scope="module")
-def pretended() -> Iterator[PretendedAws]:
-    with pretending() as up:
-        yield up
-
-
-@pytest.fixture
-def aws(pretended: PretendedAws) -> PretendedAws:
-    pretended.forget()
-    return pretended
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pty
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from hypothesis import strategies as st
 
 from aws_home import NOW, REGION, Home, in_seconds
 from moorage.client.sources import cache
-from pretended_aws import PretendedAws, pretending, refusal
+from pretended_aws import PretendedAws, refusal
 
 ARN = "arn:aws:iam::123456789012:role/build"
 CONFIG = f"""
@@ -32,18 +31,6 @@ aws_secret_access_key = my secret
 """
 CLI = ("cli", "cache")
 KEY = cache.role_key({"RoleArn": ARN})
-
-
-@pytest.fixture(scope="module")
-def pretended() -> Iterator[PretendedAws]:
-    with pretending() as up:
-        yield up
-
-
-@pytest.fixture
-def aws(pretended: PretendedAws) -> PretendedAws:
-    pretended.forget()
-    return pretended
 
 
 @pytest.fixture

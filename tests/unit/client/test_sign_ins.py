@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from aws_home import NOW, Home, in_seconds
 from moorage.client.sources import cache, delegated
-from pretended_aws import PretendedAws, Request, pretending
+from pretended_aws import PretendedAws, Request
 
 START = "https://d-1.awsapps.com/start"
 CONFIG = f"""
@@ -34,18 +33,6 @@ TOKENS = ("sso", "cache")
 SESSION_KEY = cache.sso_token_key(session="main", start_url=START)
 LEGACY_KEY = cache.sso_token_key(session=None, start_url=START)
 LOGIN_KEY = cache.login_key("arn:aws:iam::1:user/me")
-
-
-@pytest.fixture(scope="module")
-def pretended() -> Iterator[PretendedAws]:
-    with pretending() as up:
-        yield up
-
-
-@pytest.fixture
-def aws(pretended: PretendedAws) -> PretendedAws:
-    pretended.forget()
-    return pretended
 
 
 @pytest.fixture

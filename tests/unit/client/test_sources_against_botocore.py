@@ -7,11 +7,9 @@ has tests of its own (`test_credential_cache.py`).
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 import botocore.credentials
@@ -22,6 +20,7 @@ from botocore.loaders import create_loader
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from aws_home import variables
 from moorage.client.sources import NoCredentials, resolve
 from moorage.client.sources.cache import sso_token_key
 from pretended_aws import CONTAINER_PATH, PretendedAws, pretending
@@ -46,19 +45,6 @@ Profiles = Mapping[str, Mapping[str, str]]
 def aws() -> Iterator[PretendedAws]:
     with pretending() as up:
         yield up
-
-
-@contextmanager
-def variables(environment: Mapping[str, str]) -> Iterator[None]:
-    """botocore reads the process's environment alone."""
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(environment)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def by_botocore(environment: Mapping[str, str], flag: str | None) -> Key | str:

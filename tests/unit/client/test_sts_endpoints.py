@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials as TheirCredentials
 from botocore.loaders import create_loader
 
-from aws_home import Home
+from aws_home import Home, variables
 from moorage.client.sources import Credentials, NoCredentials
 from moorage.client.sources.endpoints import Endpoint, checked_region, endpoint, region_of
 from moorage.client.sources.sts import _signature
@@ -44,18 +42,6 @@ def home(tmp_path: Path) -> Home:
     for name in ("AWS_ENDPOINT_URL", "AWS_REGION"):
         del made.environment[name]
     return made
-
-
-@contextmanager
-def variables(environment: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(environment)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def by_botocore(environment: Mapping[str, str], service: str) -> tuple[str, str]:
