@@ -1,8 +1,8 @@
 """What a server tells of itself: the client's side of docs/mechanisms/discovery.md.
 
 What it tells goes into configuration files, and so decides where signatures travel and which CA is believed
-for which host. A server may therefore speak for itself and for `git-codecommit.REGION.DOMAIN` alone: never
-for AWS's own names, nor for a third host.
+for which host. A server may therefore speak for itself alone, and for a domain's names only where it was asked by one
+of these: never for AWS's own names, nor for a third host.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -135,14 +135,17 @@ def _checked(told: Mapping[str, Any], base: str) -> Discovered:
     if "." not in domain and domain != "localhost":
         raise ValueError(domain)
     regions = [_matching(_REGION, region) for region in told["regions"][:_MOST_REGIONS]]
+    # Whoever answers as evil.example may not have its CA believed for git-codecommit.REGION.yours.example.
+    is_asked = (urlsplit(base).hostname or "") in _names(domain, regions)
     prefixes = {region: str(told["clone_url_prefixes"][region]) for region in regions}
     for region, prefix in prefixes.items():
         if not prefix.endswith("/v1/repos/"):
             raise ValueError(prefix)
-        _require_own(prefix, base, f"git-codecommit.{region}.{domain}")
+        _require_own(prefix, base, {f"git-codecommit.{region}.{domain}"} if is_asked else ())
     endpoints = {name: str(told["endpoints"][name]) for name in _SERVICES}
     for service, endpoint in endpoints.items():
-        _require_own(endpoint, base, domain, *(f"{service}.{region}.{domain}" for region in regions))
+        names = {domain, *(f"{service}.{region}.{domain}" for region in regions)}
+        _require_own(endpoint, base, names if is_asked else ())
     default = _matching(_REGION, told["default_region"])
     if default not in regions:
         raise ValueError(default)
@@ -161,7 +164,14 @@ def _checked(told: Mapping[str, Any], base: str) -> Discovered:
     )
 
 
-def _require_own(url: str, base: str, *hosts: str) -> None:
+def _names(domain: str, regions: list[str]) -> set[str]:
+    """Return the names that a service with a domain answers to."""
+    hosts = [*_SERVICES, "git-codecommit", "git-codecommit-fips"]
+    below = {f"{host}.{region}" for host in hosts for region in regions} | set(_SERVICES)
+    return {domain, *(f"{name}.{domain}" for name in below)}
+
+
+def _require_own(url: str, base: str, hosts: Collection[str]) -> None:
     """Refuse a URL that is neither of the server asked nor of these hosts."""
     its = base_of(url)
     name, asked = urlsplit(its).hostname or "", urlsplit(base).hostname or ""

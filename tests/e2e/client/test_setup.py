@@ -301,6 +301,11 @@ def test_what_it_cannot_do_it_says(mary: Person, service: Service) -> None:
     mary.env["PATH"] = str(mary.home)
     with pytest.raises(NotReady, match="git is not installed"):
         set_up(mary, service.url("demo"))
+    broken = mary.home / "git"
+    broken.write_text("#!/bin/sh\necho it is broken >&2\nexit 128\n")
+    broken.chmod(0o755)
+    with pytest.raises(NotReady, match="/git does not run: it is broken"):
+        set_up(mary, service.url("demo"))
     assert not (mary.home / ".gitconfig").exists()
 
 

@@ -61,9 +61,40 @@ def test_a_service_with_a_domain_of_its_own_is_set_up_by_each_of_its_names() -> 
     api = f"https://{domain}:443"
     prefix = f"https://git-codecommit.us-east-2.{domain}/v1/repos/"
     content = document(Surroundings(domain, "us-east-2", api, {"us-east-2": prefix}))
-    for url in (prefix + "demo", f"https://{domain}", "https://git.example.org", f"https://iam.{domain}"):
+    for url in (
+        prefix + "demo",
+        f"https://{domain}",
+        f"https://sts.us-east-2.{domain}",
+        f"https://iam.{domain}",
+    ):
         found = parsed(content, base_of(url))
         assert (found.endpoints["sts"], found.clone_url_prefixes["us-east-2"]) == (api, prefix)
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example.org", "aws.example.org.evil.example", "localhost"]
+)
+def test_only_a_name_of_a_domain_speaks_for_the_domain(host: str) -> None:
+    domain = "aws.example.org"
+    prefix = f"https://git-codecommit.us-east-2.{domain}"
+    content = document(
+        Surroundings(domain, "us-east-2", f"https://{host}", {"us-east-2": f"{prefix}/v1/repos/"})
+    )
+    with pytest.raises(
+        NotDiscovered, match=f"calls itself {prefix}: set up that URL instead, if it is yours"
+    ):
+        parsed(content, f"https://{host}")
+
+
+def test_only_a_name_of_a_domain_says_where_its_apis_are() -> None:
+    base = "https://evil.example"
+    content = document(
+        Surroundings(
+            "aws.example.org", "us-east-2", "https://aws.example.org", {"us-east-2": f"{base}/v1/repos/"}
+        )
+    )
+    with pytest.raises(NotDiscovered, match=r"calls itself https://aws\.example\.org:"):
+        parsed(content, base)
 
 
 PREFIXES = "clone_url_prefixes"

@@ -79,7 +79,7 @@ def read(machine: Machine, scope: Scope) -> Facts:
     """
     git = git_config.git(machine)
     if git is None:
-        raise NotReady(f"git is not installed, or not on PATH: {_how_to_get_git(machine.system)}")
+        raise NotReady(_no_git(machine))
     file = git_config.config_file(machine, git, scope)
     if file is None:
         raise NotReady(
@@ -151,6 +151,14 @@ def _profiles(machine: Machine) -> tuple[Profile, ...]:
 def _profile(name: str, settings: Mapping[str, str]) -> Profile:
     kind = next((kind for key, kind in _KINDS if settings.get(key)), "")
     return Profile(name, settings.get("region") or None, kind)
+
+
+def _no_git(machine: Machine) -> str:
+    path = machine.which("git")
+    if path is None:
+        return f"git is not installed, or not on PATH: {_how_to_get_git(machine.system)}"
+    said = machine.run([path, "--version"]).stderr.strip() or "it says nothing"
+    return f"{printable(path)} does not run: {printable(said)}"
 
 
 def _how_to_get_git(system: System) -> str:
