@@ -1,8 +1,8 @@
 """What a server tells of itself: the client's side of docs/mechanisms/discovery.md.
 
 What it tells goes into configuration files, and so decides where signatures travel and which CA is believed
-for which host. A server may therefore speak for itself alone, and for a domain's names only where it was asked by one
-of these: never for AWS's own names, nor for a third host.
+for which host. A server may therefore speak for itself alone, and for a domain's names only where it was
+asked by one of these: never for AWS's own names, nor for a third host.
 """
 
 from __future__ import annotations
