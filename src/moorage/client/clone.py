@@ -7,6 +7,7 @@ configuration, or, when another profile has that already or `--local` is said, i
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,6 +131,7 @@ def run(
     folder = [options.folder] if options.folder else []
     argv = (facts.git.path, "clone", *settings, *options.git, "--", url, *folder)
     if options.dry_run:
+        terminal.say(f"would run: {printable(shlex.join(('git', *argv[1:])))}")
         return outcome
     outcome.argv = argv
     outcome.status = attached(argv)

@@ -131,7 +131,7 @@ def test_nobody_to_ask_and_wrong_words_write_nothing(mary: Person, service: Serv
     assert (done.status, "nothing was changed" in done.err) == (1, True)
     assert clone(mary, "demo", "folder", "third").status == 2
     dry = clone(mary, service.url("demo"), "folder", "--ca", service.ca, "--dry-run", "--", "--depth", "1")
-    assert dry.status == 0
+    assert dry.out.splitlines()[-1] == f"would run: git clone --depth 1 -- {service.url('demo')} folder"
     for words in (("a/b",), (service.endpoint,), ("demo", "--profile", "nobody")):
         assert clone(mary, *words, "--yes").status == 1
     assert not (mary.home / ".gitconfig").exists()
