@@ -117,6 +117,13 @@ def test_what_is_no_url_of_codecommits_is_refused_in_words(url: str, why: str) -
     assert "\x1b" not in str(told.value)
 
 
+@pytest.mark.parametrize("region", ["bogus", "x/../y", "eu west-1", "eu-west-1\n", "*", "cn-north"])
+def test_a_region_that_aws_has_not_is_refused_before_anything_is_written(region: str) -> None:
+    with pytest.raises(NotUnderstood, match="is no region of AWS: say one by --region"):
+        targets.of_aws(None, region, NEW)
+    assert targets.of_aws(None, "cn-north-1", NEW).sections == ("https://git-codecommit.*.amazonaws.com.cn",)
+
+
 def test_a_lookalike_of_awss_names_is_a_server_to_be_asked() -> None:
     for host in (
         "git-codecommit.us-east-1.amazonaws.com.evil.org",

@@ -28,6 +28,11 @@ def missing(options: Options, facts: Facts, terminal: Terminal) -> Options:
         names = ", ".join(printable(each.name) for each in facts.profiles)
         answer = terminal.ask(f"Profile to sign with, of {names} (empty: default): ")
         options = dataclasses.replace(options, profile=(answer or "").strip() or None)
+    if not (
+        options.url or options.guide or options.region or found.region_at_hand(facts, options.profile)
+    ) and (found.remote(facts, None) is None):
+        answer = terminal.ask("Region of your repositories (empty: us-east-1): ")
+        options = dataclasses.replace(options, region=(answer or "").strip() or None)
     return options
 
 

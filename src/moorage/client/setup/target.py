@@ -138,10 +138,12 @@ def of_aws(told: Asked | None, region: str | None, version: Version) -> Target:
     """Return what AWS's own names need: one host, or all of a partition's by a wildcard.
 
     Raises:
-        NotUnderstood: this git knows no wildcards, and no region says which host is meant.
+        NotUnderstood: this git knows no wildcards, and no region says which host is meant; or it is none.
     """
     if told is not None:
         return Target("aws", told.host, (told.base,), (), told.region, told.repository, told.base)
+    if region is not None and signing_hosts.aws_region(f"git-codecommit.{region}.{_suffix(region)}") is None:
+        raise NotUnderstood(f"{printable(region)} is no region of AWS: say one by --region, as eu-west-1")
     suffix = _suffix(region)
     if version >= WILDCARDS:
         return Target(
