@@ -123,6 +123,7 @@ def readers(service: Service) -> list[Service]:
 def tip(root: Person, service: Service, request: pytest.FixtureRequest) -> str:
     """Push a large file to the test's repositories, and clone each once; return the commit's id."""
     work = root.home / "work"
+    root.git_global("core.compression", "0")  # of random bytes nothing would come but time
     root.ok("git", "init", "--quiet", "--initial-branch", "main", str(work))
     (work / "large.bin").write_bytes(Random(0).randbytes(FILE_BYTES))
     root.ok("git", "add", "large.bin", cwd=work)
