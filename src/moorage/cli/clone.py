@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Exit status: 0 cloned; 1 refused, declined or failed; 2 wrong usage."""
     from moorage.cli.terminal import Terminal
     from moorage.client import clone
-    from moorage.client.machine import ThisMachine
+    from moorage.client.machine import ThisMachine, printable
     from moorage.client.setup.command import Declined
 
     options = _options(arguments)
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     except (*clone.REFUSALS, Declined) as error:
         if arguments.json:
             sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
-        sys.stderr.write(f"moorage clone: {error}\n")
+        sys.stderr.write(f"moorage clone: {printable(str(error))}\n")
         return 1
     if arguments.json:
         sys.stdout.write(json.dumps(outcome.as_json(), indent=1) + "\n")

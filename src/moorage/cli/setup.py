@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Exit status: 0 set up, also if it was before; 1 refused, declined or not working; 2 wrong usage."""
     from moorage.cli.terminal import Terminal
-    from moorage.client.machine import ThisMachine
+    from moorage.client.machine import ThisMachine, printable
     from moorage.client.setup import command
 
     terminal = Terminal(quiet=arguments.json)
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     except (*command.REFUSALS, command.Declined) as error:
         if arguments.json:
             sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
-        sys.stderr.write(f"moorage setup: {error}\n")
+        sys.stderr.write(f"moorage setup: {printable(str(error))}\n")
         return 1
     if arguments.json:
         sys.stdout.write(json.dumps(outcome.as_json(), indent=1) + "\n")

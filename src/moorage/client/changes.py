@@ -146,7 +146,7 @@ def undoing(machine: Machine, journal: Path) -> tuple[str, list[Change]]:
         back = [_undone(machine, record, journal) for record in reversed(records)]
         return str(told["what"]), [change for change in back if not change.is_none]
     except (ValueError, KeyError, TypeError):
-        raise ChangeRefused(f"{journal} is not a journal of moorage") from None
+        raise ChangeRefused(f"{journal} is not a journal of moorage: remove it") from None
 
 
 def undo(machine: Machine, journal: Path) -> list[Change]:
@@ -227,7 +227,8 @@ def _undone(machine: Machine, record: dict[str, Any], journal: Path) -> Change:
     before = text[: record["head"]] + record["lost"] + text[len(text) - record["tail"] :]
     if record["before"] is not None and _digest(before) != record["before"]:
         raise ChangeRefused(f"the journal of {path} is damaged")
-    return Change(path, current, None if record["before"] is None else before, "as it was", record["mode"])
+    mode = int(record["mode"]) & 0o777
+    return Change(path, current, None if record["before"] is None else before, "as it was", mode)
 
 
 def _digest(text: str) -> str:

@@ -85,6 +85,38 @@ def test_a_change_that_a_crash_left_undone_does_not_stand_in_the_way(
     assert other.read_text() == "b\n"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": "/etc/passwd"},
+        {"path": "a\0b"},
+        {"path": 5},
+        {"path": "/dev/zero"},
+        {"head": -5},
+        {"head": "x"},
+        {"tail": 10**30},
+        {"lost": "another line"},
+        {"lost": None},
+        {"mode": "x"},
+        {"before": "0" * 64},
+    ],
+    ids=str,
+)
+def test_a_journal_that_somebody_wrote_into_takes_nothing_back(
+    change: dict[str, object], machine: ThisMachine, tmp_path: Path
+) -> None:
+    path = tmp_path / "one"
+    path.write_text("a\nb\n")
+    journal = changes.apply(machine, [Change(path, "a\nb\n", "a\nB\n", "")], "test")
+    assert journal is not None
+    told = json.loads(journal.read_text())
+    told["changes"][0] |= change
+    journal.write_text(json.dumps(told))
+    with pytest.raises(ChangeRefused, match=r"is not a journal|is damaged|was changed since|cannot be read"):
+        changes.undo(machine, journal)
+    assert path.read_text() == "a\nB\n"
+
+
 def test_if_one_file_cannot_be_written_the_others_are_as_before(machine: ThisMachine, tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     one.write_text("a\n")

@@ -124,7 +124,7 @@ def undo(machine: Machine, terminal: Terminal, *, yes: bool, dry_run: bool) -> O
         raise ChangeRefused("there is nothing to undo")
     what, back = changes.undoing(machine, kept[-1])
     outcome = Outcome(Plan(back, [f"undoes: {printable(what)}"]))
-    _show(outcome, terminal)
+    _show(outcome, terminal, nothing="its changes are gone already")
     if dry_run:
         return outcome
     if not yes and not asked.agreed(terminal, "Take these changes back?"):
@@ -214,13 +214,15 @@ def _profile(profile: reading.Profile) -> str:
     return printable(profile.name) + (f" ({printable(about)})" if about else "")
 
 
-def _show(outcome: Outcome, terminal: Terminal) -> None:
+def _show(
+    outcome: Outcome, terminal: Terminal, nothing: str = "everything is set up already; nothing to change"
+) -> None:
     for change in outcome.planned.changes:
         terminal.say()
         terminal.say(f"# {change.why}")
         terminal.say(changes.diff(change).rstrip("\n"))
     if not outcome.planned.changes:
-        terminal.say("everything is set up already; nothing to change")
+        terminal.say(nothing)
     else:
         terminal.say()
     for note in outcome.planned.notes:

@@ -68,6 +68,18 @@ def test_a_host_may_be_named_without_its_protocol(wanted: str, tmp_path: Path) -
     assert f"looked at https://{wanted}" in said.out
 
 
+def test_a_file_that_may_not_be_read_has_no_line_to_correct(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.credentials.unlink()
+    home.credentials.symlink_to("credentials")
+    (told,) = [each for each in home.findings() if each.id in {"aws-file-broken", "no-credentials"}]
+    assert "Correct that line" not in told.remedy
+    home.global_config.unlink()
+    home.global_config.symlink_to(".gitconfig")
+    (broken,) = [each for each in home.findings() if each.id.startswith("git-")]
+    assert broken.remedy == "Put a file there that you may read, or take away what names it."
+
+
 def test_a_finding_is_printable_and_holds_no_secret() -> None:
     finding = found(
         "no-helper",

@@ -101,7 +101,9 @@ def files_can_be_read(facts: Facts) -> Iterator[Finding]:
                 "One of AWS's files cannot be read.",
                 evidence=problem,
                 consequence="aws and the helpers end with ConfigParseError, or find no credentials.",
-                remedy="Correct that line in a plain text editor: [default], then KEY = VALUE on each line.",
+                remedy="Let yourself read it, by its owner and mode."
+                if "cannot be read" in problem
+                else "Correct that line in a plain text editor: [default], then KEY = VALUE on each line.",
             )
 
 

@@ -52,7 +52,9 @@ def git_reads_its_configuration(facts: Facts) -> Iterator[Finding]:
             "Git cannot read its own configuration.",
             evidence=facts.git_problem,
             consequence="Every git command fails.",
-            remedy="Correct the line that git names; quotes and backslashes must be closed and doubled.",
+            remedy="Correct the line that git names; quotes and backslashes must be closed and doubled."
+            if "bad config" in facts.git_problem
+            else "Put a file there that you may read, or take away what names it.",
         )
 
 
