@@ -193,7 +193,7 @@ def _who(principal: Principal) -> Who:
     return Who(principal.kind, principal.arn, principal.unique_id, principal.account_id, behind)
 
 
-def random_cases(random: Random, questions: int = 4) -> Iterator[RandomCase]:
+def random_cases(random: Random, questions: int = 8) -> Iterator[RandomCase]:
     """Ask each random set of policies several random questions: to read it costs more than to answer one."""
     while True:
         yield from _cases(random, questions)
