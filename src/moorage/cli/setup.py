@@ -71,6 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
     from moorage.client.machine import ThisMachine, printable
     from moorage.client.setup import command
 
+    wrong = _wrong(arguments)
+    if wrong is not None:
+        sys.stderr.write(f"moorage setup: {wrong}\n")
+        return 2
     terminal = Terminal(quiet=arguments.json)
     if not (arguments.yes or arguments.dry_run or terminal.is_answered):
         sys.stderr.write(
@@ -91,6 +95,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps(outcome.as_json(), indent=1) + "\n")
     return outcome.status
+
+
+def _wrong(arguments: argparse.Namespace) -> str | None:
+    """Say what of the command line would be passed over in silence."""
+    if arguments.guide and (arguments.only or arguments.route or arguments.aws_config or arguments.ca):
+        return "--guide writes AWS's own two lines and nothing else: leave the other options out"
+    if arguments.route_to and arguments.route in {None, "rewrite"}:
+        return "--route-to is for --route resolve and --route proxy"
+    return None
 
 
 def _options(arguments: argparse.Namespace) -> Options:

@@ -313,6 +313,8 @@ def test_the_command_prints_json_and_asks_nothing(mary: Person, service: Service
     program = Path(sys.executable).with_name("moorage")
     words = ("setup", service.url("demo"), "--ca", service.ca, "--json")
     assert "add --yes" in mary.refused(program, *words)
+    assert "nothing else" in mary.refused(program, "setup", "--guide", "--only", "--dry-run")
+    assert "--route-to is for" in mary.refused(program, *words, "--route-to", "127.0.0.1", "--yes")
     latin = {"PYTHONIOENCODING": "ascii:strict"}  # as a console that knows few characters
     folder = mary.home / "földer"
     folder.mkdir()

@@ -87,6 +87,15 @@ def test_only_the_services_spoken_are_sent_here_if_so_asked(tmp_path: Path) -> N
     assert "endpoint_url" not in read["profiles"]["default"]
 
 
+def test_what_was_written_for_the_whole_profile_goes_when_the_services_alone_are_meant() -> None:
+    whole = Profile("default", None, URL, CA)
+    read = aws_files.parse(edited(edited(EXISTING, whole), whole._replace(for_services=True)))
+    assert not {"endpoint_url", "ca_bundle"} & read["default"].keys()
+    elsewhere = edited(EXISTING, Profile("default", None, "https://elsewhere", "/other.pem"))
+    kept = aws_files.parse(edited(elsewhere, whole._replace(for_services=True)))["default"]
+    assert (kept["endpoint_url"], kept["ca_bundle"]) == ("https://elsewhere", "/other.pem")
+
+
 def test_a_profile_with_services_of_its_own_keeps_them() -> None:
     text = "[default]\nservices = mine\n[services mine]\ns3 =\n  endpoint_url = https://s3\n"
     text += "codecommit =\n  x = y\n"

@@ -37,7 +37,8 @@ class Profile(NamedTuple):
     """What a profile shall say; None leaves a key as it is.
 
     With `for_services`, the endpoint holds for `SERVICES` alone, by a `services` section: the profile's other
-    services, as S3, stay at AWS. It should then have no `ca_bundle`, which would hold for these as well.
+    services, as S3, stay at AWS. This endpoint and this `ca_bundle`, which would hold for these as well, are
+    then taken out of the profile itself.
     """
 
     name: str
@@ -65,13 +66,20 @@ def edited(text: str, profile: Profile, path: str = "the file") -> str:
     """
     sections = _parsed(text, path)
     title = _title(sections, profile.name)
+    ours = {"endpoint_url": profile.endpoint_url, "ca_bundle": profile.ca_bundle}
+    present = sections.get(title, {})
+    kept = {key: value for key, value in present.items() if value != ours.get(key)}
+    if profile.for_services and kept != present:
+        text = _without(text, title, present.keys() - kept.keys())
+        _require_as_expected(_parsed(text, path), {**sections, title: kept}, {}, path)
+        sections = _parsed(text, path)
     # A profile whose services are told elsewhere keeps them: ours are added there.
     services = sections.get(title, {}).get("services", SERVICES_SECTION)
-    values = {"region": profile.region, "ca_bundle": profile.ca_bundle}
+    values = {"region": profile.region}
     if profile.for_services:
         values["services"] = services if profile.endpoint_url else None
     else:
-        values["endpoint_url"] = profile.endpoint_url
+        values |= {"ca_bundle": profile.ca_bundle, "endpoint_url": profile.endpoint_url}
     wanted = {key: value for key, value in values.items() if value is not None}
     _require_writable(profile.name, *wanted.values(), *filter(None, [profile.endpoint_url]))
     expected = {title: wanted}

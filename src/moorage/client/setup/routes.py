@@ -112,7 +112,7 @@ def _aws_config(machine: Machine, facts: Facts, found: Found, *, choices: Choice
         name,
         region=found.target.region,
         endpoint_url=told.endpoints["codecommit"],
-        ca_bundle=None if ca is None or only_ours else ca,
+        ca_bundle=ca,
         for_services=only_ours,
     )
     notes = _old_cli_notes(machine, facts, told.endpoints["codecommit"], ca)
