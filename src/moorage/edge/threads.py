@@ -1,12 +1,18 @@
-"""The few threads that handlers run in, with a bounded queue before them."""
+"""The few threads that handlers run in, with a bounded queue before them.
+
+Written here, for a request may cross into a thread several times: anyio's way costs fifteen times as much,
+and the standard library's executor keeps every thread that it once needed, with its stack.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
-from typing import TypeVar
+from concurrent.futures import Future
+from contextvars import Context, copy_context
+from typing import Any, NamedTuple, TypeVar
 
 import anyio
 
@@ -18,24 +24,43 @@ T = TypeVar("T")
 THREADS = 8
 QUEUE = 256
 
+IDLE_SECONDS = 10.0
+
+
+class _Piece(NamedTuple):
+    work: Callable[[], Any]
+    context: Context
+    outcome: Future[Any]
+
+    def run(self) -> None:
+        if not self.outcome.set_running_or_notify_cancel():
+            return
+        try:
+            result = self.context.run(self.work)
+        except BaseException as error:  # noqa: BLE001 - it is raised again where the outcome is awaited
+            self.outcome.set_exception(error)
+        else:
+            self.outcome.set_result(result)
+
 
 class Threads:
     """Runs synchronous work in at most `threads` threads; more than `queue` waiting are refused.
 
-    The standard library's executor, for a request may cross into it several times: anyio's way costs five
-    times as much. The threads start when there is work, and end with this object.
+    A thread starts when work finds none idle, and ends when it was idle for a while.
     """
 
-    def __init__(self, threads: int = THREADS, queue: int = QUEUE) -> None:
-        self._threads = threads
-        self._queue = queue
-        self._executor = ThreadPoolExecutor(threads, "moorage")
+    def __init__(
+        self, threads: int = THREADS, queue: int = QUEUE, idle_seconds: float = IDLE_SECONDS
+    ) -> None:
+        self._most = threads
+        self._most_waiting = queue
         self._under_way = 0
+        self._pool = _Pool(threads, idle_seconds)
 
     @property
     def waiting(self) -> int:
         """How much work waits for a thread."""
-        return max(0, self._under_way - self._threads)
+        return max(0, self._under_way - self._most)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Return what `work` returns. Cancelled, it waits for work begun: its caller frees what that uses.
@@ -43,22 +68,72 @@ class Threads:
         Raises:
             Fault: ServiceUnavailable (503), there are more requests than this process can take.
         """
-        if self.waiting >= self._queue:
+        if self.waiting >= self._most_waiting:
             raise unavailable("This server is busy; try again.", queue=self.waiting)
         self._under_way += 1
         try:
-            begun = self._executor.submit(copy_context().run, work)
+            outcome: Future[T] = Future()
+            self._pool.take(_Piece(work, copy_context(), outcome))
             try:
-                return await asyncio.wrap_future(begun)
+                return await asyncio.wrap_future(outcome)
             except asyncio.CancelledError:
-                await _ended(begun)
+                await _ended(outcome)
                 raise
         finally:
             self._under_way -= 1
 
 
-async def _ended(work: Future[T]) -> None:
+async def _ended(outcome: Future[T]) -> None:
     """Wait until the work is done, unless it has not begun: then it never will."""
-    if not work.cancel():
+    if not outcome.cancel():
+        ending = asyncio.wrap_future(outcome)
         with anyio.CancelScope(shield=True):
-            await asyncio.wait([asyncio.wrap_future(work)])
+            await asyncio.wait([ending])
+        ending.exception()  # asked for, or asyncio logs that nobody did
+
+
+class _Pool:
+    """Threads that take pieces of work.
+
+    `_idle` may be too low for a moment, which starts a thread too many; never too high: work would wait for
+    a thread that is not there.
+    """
+
+    def __init__(self, most: int, idle_seconds: float) -> None:
+        self._most = most
+        self._idle_seconds = idle_seconds
+        self._pieces: queue.SimpleQueue[_Piece] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._there = 0
+        self._idle = 0
+
+    def take(self, piece: _Piece) -> None:
+        with self._lock:
+            self._pieces.put(piece)
+            if self._idle > 0:
+                self._idle -= 1  # one of those that wait is woken for it
+            elif self._there < self._most:
+                self._there += 1
+                threading.Thread(target=self._work, name="moorage-request", daemon=True).start()
+
+    def _work(self) -> None:
+        while (piece := self._next()) is not None:
+            piece.run()
+            del piece  # what it holds must not live on while this thread waits
+
+    def _next(self) -> _Piece | None:
+        """Return a piece of work; None when there was none for so long that the thread may end."""
+        with self._lock:
+            try:
+                return self._pieces.get_nowait()
+            except queue.Empty:
+                self._idle += 1
+        while True:
+            try:
+                return self._pieces.get(timeout=self._idle_seconds)
+            except queue.Empty:
+                with self._lock:
+                    if self._pieces.empty():
+                        self._idle = max(0, self._idle - 1)
+                        self._there -= 1
+                        return None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 
 import pytest
@@ -45,18 +46,59 @@ def test_what_does_not_fit_the_queue_is_refused_with_503() -> None:
     assert asyncio.run(main()) == [True, True, True]
 
 
+def test_idle_threads_end_and_new_work_finds_new_ones() -> None:
+    begun: set[threading.Thread] = set()
+
+    def work() -> None:
+        begun.add(threading.current_thread())
+
+    async def main() -> None:
+        threads = Threads(4, idle_seconds=0.01)
+        for _ in range(3):
+            await asyncio.gather(*(threads.run(work) for _ in range(20)))
+            for thread in begun:
+                thread.join(10)
+                assert not thread.is_alive()
+        assert len(begun) <= 12
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 8])
+def test_no_work_is_forgotten_where_threads_end_while_work_comes(most: int) -> None:
+    async def main() -> int:
+        threads = Threads(most, queue=10_000, idle_seconds=0)
+        done = 0
+
+        async def client(number: int) -> None:
+            nonlocal done
+            for turn in range(100):
+                if (number + turn) % 7 == 0:
+                    await asyncio.sleep(0)  # lets threads find nothing to do
+                one = await threads.run(lambda: 1)
+                done += one
+
+        await asyncio.wait_for(asyncio.gather(*(client(number) for number in range(20))), 60)
+        return done
+
+    assert asyncio.run(main()) == 2_000
+
+
 def test_what_the_work_raises_comes_out() -> None:
     with pytest.raises(ValueError, match="x"):
         asyncio.run(Threads().run(lambda: int("x")))
 
 
-def test_cancelled_work_that_began_is_waited_for_and_work_that_waits_never_begins() -> None:
+def test_cancelled_work_that_began_is_waited_for_and_work_that_waits_never_begins(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     began, release, done = threading.Event(), threading.Event(), []
 
     def work() -> None:
         began.set()
         release.wait(10)
         done.append("work")
+        raise OSError
 
     async def main() -> None:
         threads = Threads(1)
@@ -78,3 +120,5 @@ def test_cancelled_work_that_began_is_waited_for_and_work_that_waits_never_begin
         assert threads.waiting == 0
 
     asyncio.run(main())
+    gc.collect()
+    assert not caplog.records
