@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 STOPPED = 128 + signal.SIGINT  # as a shell tells of a program that Ctrl-C ended
 
@@ -26,6 +27,9 @@ def ended(run: Callable[[], int]) -> int:
         sys.stderr.write("\n")
         status = STOPPED
     except OSError as error:
+        if _is_gone():
+            sys.stderr.write("moorage: this folder is there no longer: change to another\n")
+            return 1
         # After a long write Python has dropped what it could not write, and no flush tells any more.
         if not _is_lost():
             if error.errno not in {errno.EPIPE, errno.ENOSPC} or error.filename is not None:
@@ -37,6 +41,14 @@ def ended(run: Callable[[], int]) -> int:
             return 1
         raise
     return 1 if _is_lost() else status
+
+
+def _is_gone() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _is_lost() -> bool:

@@ -73,6 +73,16 @@ def test_closed_streams_lead_nowhere(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
+def test_a_folder_that_was_removed_is_told(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = _moorage(gone, "doctor", "--offline", preexec_fn=gone.rmdir)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "moorage: this folder is there no longer: change to another\n",
+    )
+
+
 def test_without_a_command_there_is_help(tmp_path: Path) -> None:
     done = _moorage(tmp_path)
     assert done.returncode == 2
