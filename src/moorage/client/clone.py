@@ -293,7 +293,11 @@ def _reasons(machine: Machine, facts: Facts, its: Found, outcome: Outcome, profi
         return []  # it was nothing of the server's
     if told.signed is None or told.signed.status != 404:
         reason = f" ({failed.reason})" if failed.reason else ""
-        return [printable(f"{failed.name}: {failed.found}{reason}; more: moorage doctor {outcome.url}")]
+        return [
+            printable(
+                f"{failed.name}: {failed.found}{reason}; more: moorage doctor {shlex.quote(outcome.url)}"
+            )
+        ]
     name = outcome.url.rpartition("/")[2]
     ca_file = None if its.trusted is None else str(its.trusted)
     alike = repository_names.alike(machine, its.target, name, profile, ca_file)

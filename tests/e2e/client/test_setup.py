@@ -255,6 +255,12 @@ def test_a_helper_of_this_folders_repository_is_told_and_does_no_harm_elsewhere(
     assert not (mary.home / "owned").exists()
 
 
+def test_a_line_to_paste_starts_nothing_that_a_url_names(mary: Person, service: Service) -> None:
+    url = f"{service.url('demo')}$(touch${{IFS}}owned)"
+    outcome = set_up(mary, url, check=False)
+    assert outcome.clone == f"git clone '{url}'"
+
+
 @pytest.mark.parametrize("scope", ["global", "local"])
 def test_nothing_that_a_repository_names_is_started(mary: Person, service: Service, scope: str) -> None:
     clone = mary.home / "clone"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,12 +57,12 @@ class Outcome:
 
     @property
     def clone(self) -> str | None:
-        """The command that clones the repository named, or any of the server's."""
+        """The command that clones the repository named, or any of the server's: for a person to paste."""
         if self.target is None:
             return None
         if self.url is None and self.target.prefix is None:
             return None
-        return f"git clone {self.url or self.target.some_prefix + 'NAME'}"
+        return f"git clone {shlex.quote(self.url or self.target.some_prefix + 'NAME')}"
 
     def as_json(self) -> dict[str, Any]:
         made = [
@@ -244,6 +245,7 @@ def _show_proof(outcome: Outcome, terminal: Terminal) -> None:
     for line in tried.said:
         terminal.say(f"  {line}")
     if not tried.ok:
-        terminal.say("to see why, step by step: moorage doctor" + (f" {outcome.url}" if outcome.url else ""))
+        about = f" {shlex.quote(outcome.url)}" if outcome.url else ""
+        terminal.say(f"to see why, step by step: moorage doctor{about}")
     elif outcome.clone:
         terminal.say(f"next: {outcome.clone}")
