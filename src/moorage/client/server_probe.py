@@ -26,6 +26,10 @@ MAX_SKEW_SECONDS = 300.0  # beyond it AWS's other services refuse; a Git passwor
 FETCH, PUSH = "git-upload-pack", "git-receive-pack"
 
 
+# How the step "tls" is told where no certificate was judged.
+NO_TLS = "no TLS with"
+
+
 class Step(NamedTuple):
     """One step: what was found, and where it failed, why."""
 
@@ -124,7 +128,7 @@ class _Walk:
                 )
                 self._end("tls", f"{shown} is refused, checked by {self._trusts()}", str(error))
             except Failed as error:
-                self._end("tls", f"no TLS with {self.route.netloc}", str(error))
+                self._end("tls", f"{NO_TLS} {self.route.netloc}", str(error))
 
     def ask_barely(self) -> None:
         answer = self._asked("bare", {})

@@ -10,7 +10,7 @@ from moorage.client import signing_hosts
 from moorage.client.doctor.facts import Facts, Target
 from moorage.client.doctor.finding import Finding, found
 from moorage.client.doctor.targets import ANY_REPOSITORY
-from moorage.client.server_probe import Probe, Step, span
+from moorage.client.server_probe import NO_TLS, Probe, Step, span
 
 _KEY_REFUSED = re.compile(r"(?i)\bkms\b|encryption key|EncryptionKey")
 
@@ -144,6 +144,18 @@ def _no_connection(target: Target, probe: Probe) -> Told:
     )
 
 
+def _no_tls(target: Target, probe: Probe) -> Told:
+    step, file = probe.failed, probe.route.ca_file
+    if step is None or not step.found.startswith(NO_TLS) or (file and file in step.reason):
+        return _no_trust(target, probe)
+    return Told(
+        "no-connection",
+        f"{probe.route.netloc} is reached, and speaks no TLS.",
+        "Git waits, or ends before anything is asked.",
+        "Check that the server still answers, and that the port is the one of HTTPS.",
+    )
+
+
 def _no_trust(target: Target, probe: Probe) -> Told:
     by = f" It was issued by {probe.issued_by}." if probe.issued_by else ""
     if signing_hosts.aws_region(target.url.host) is not None:
@@ -180,7 +192,7 @@ _ENDED: dict[str, Callable[[Target, Probe], Told]] = {
     "dns": _no_address,
     "tcp": _no_connection,
     "proxy": _no_connection,
-    "tls": _no_trust,
+    "tls": _no_tls,
     "bare": _asks_no_password,
 }
 

@@ -18,7 +18,7 @@ from moorage.client.doctor.finding import Finding
 from moorage.client.machine import Machine
 from moorage.client.probe_connection import Answer
 from moorage.client.probe_route import Route
-from moorage.client.server_probe import Credential, Probe, Step
+from moorage.client.server_probe import NO_TLS, Credential, Probe, Step
 from moorage.client.setup import facts as setup_facts
 
 ROUTE = Route("https", HOST, 443, "/v1/repos/demo")
@@ -81,6 +81,11 @@ def test_another_proxy_that_fails_is_no_connection(tmp_path: Path) -> None:
     [finding] = diagnosed(Home(tmp_path), ended("proxy", "the proxy p:3128 answers: HTTP/1.1 407"))
     assert finding.id == "no-connection"
     assert "407" in finding.evidence
+
+
+def test_a_server_that_hangs_is_not_one_that_is_not_trusted(tmp_path: Path) -> None:
+    hung = Probe(ROUTE, (Step("tls", False, f"{NO_TLS} {HOST}", "no answer in time"),))
+    assert [each.id for each in diagnosed(Home(tmp_path), hung)] == ["no-connection"]
 
 
 def test_an_empty_password_matters_where_the_url_names_a_user(tmp_path: Path) -> None:
