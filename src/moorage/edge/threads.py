@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import Context, copy_context
@@ -93,47 +94,49 @@ async def _ended(outcome: Future[T]) -> None:
 
 
 class _Pool:
-    """Threads that take pieces of work.
-
-    `_idle` may be too low for a moment, which starts a thread too many; never too high: work would wait for
-    a thread that is not there.
-    """
+    """Threads that take pieces of work. The one that was idle last is woken first, so that the others end."""
 
     def __init__(self, most: int, idle_seconds: float) -> None:
         self._most = most
         self._idle_seconds = idle_seconds
-        self._pieces: queue.SimpleQueue[_Piece] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._there = 0
-        self._idle = 0
+        self._idle: list[queue.SimpleQueue[_Piece]] = []  # where each thread that waits is handed its work
+        self._backlog: deque[_Piece] = deque()
 
     def take(self, piece: _Piece) -> None:
         with self._lock:
-            self._pieces.put(piece)
-            if self._idle > 0:
-                self._idle -= 1  # one of those that wait is woken for it
+            if self._idle:
+                self._idle.pop().put(piece)
             elif self._there < self._most:
                 self._there += 1
-                threading.Thread(target=self._work, name="moorage-request", daemon=True).start()
+                handed: queue.SimpleQueue[_Piece] = queue.SimpleQueue()
+                handed.put(piece)
+                threading.Thread(
+                    target=self._work, args=(handed,), name="moorage-request", daemon=True
+                ).start()
+            else:
+                self._backlog.append(piece)
 
-    def _work(self) -> None:
-        while (piece := self._next()) is not None:
+    def _work(self, handed: queue.SimpleQueue[_Piece]) -> None:
+        piece: _Piece | None = handed.get()
+        while piece is not None:
             piece.run()
-            del piece  # what it holds must not live on while this thread waits
+            piece = None  # what it holds must not live on while this thread waits
+            piece = self._next(handed)
 
-    def _next(self) -> _Piece | None:
-        """Return a piece of work; None when there was none for so long that the thread may end."""
+    def _next(self, handed: queue.SimpleQueue[_Piece]) -> _Piece | None:
+        """Return a piece of work; None when there was none for so long that the thread is to end."""
         with self._lock:
-            try:
-                return self._pieces.get_nowait()
-            except queue.Empty:
-                self._idle += 1
-        while True:
-            try:
-                return self._pieces.get(timeout=self._idle_seconds)
-            except queue.Empty:
-                with self._lock:
-                    if self._pieces.empty():
-                        self._idle = max(0, self._idle - 1)
-                        self._there -= 1
-                        return None
+            if self._backlog:
+                return self._backlog.popleft()
+            self._idle.append(handed)
+        try:
+            return handed.get(timeout=self._idle_seconds)
+        except queue.Empty:
+            with self._lock:
+                if handed in self._idle:
+                    self._idle.remove(handed)
+                    self._there -= 1
+                    return None
+            return handed.get()  # it was handed over just now
