@@ -58,8 +58,11 @@ def best_line(facts: Facts, target: Target) -> str:
     if signer is None:
         return moorage_line(facts, None)
     if signer.kind == "moorage":
-        return signer.entry.value
-    if not _aws_works(facts, signer):
+        # Its environment may have been moved or removed since: the one that runs now is there.
+        name = signer.line.program
+        is_gone = name is not None and facts.program(name) is not None and not _starts(facts, name)
+        return moorage_line(facts, signer.line.profile_meant) if is_gone else signer.entry.value
+    if not _starts(facts, signer.line.program_meant):
         return moorage_line(facts, signer.line.profile_meant)
     line = signer.line
     sound = not (
@@ -77,8 +80,8 @@ def moorage_line(facts: Facts, profile: str | None) -> str:
     return facts.moorage_helper + (f" --profile {shlex.quote(profile)}" if profile is not None else "")
 
 
-def _aws_works(facts: Facts, signer: Helper) -> bool:
-    program = facts.program(signer.line.program_meant)
+def _starts(facts: Facts, name: str) -> bool:
+    program = facts.program(name)
     return program is not None and program.path is not None and program.interpreter_is_there
 
 

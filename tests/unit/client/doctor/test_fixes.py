@@ -44,6 +44,17 @@ def test_without_somebody_to_ask_nothing_is_written(tmp_path: Path) -> None:
     assert texts(home) == before
 
 
+def test_a_moorage_that_was_moved_away_is_replaced_by_the_one_that_runs(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.profile("my own")
+    home.global_config.write_text("")
+    home.section("", "!'/gone away/git-credential-moorage' --profile 'my own'")
+    assert home.ids() == ["aws-not-found"]
+    home.doctor("--fix", "--yes")
+    assert home.ids() == []
+    assert f"{home.facts().moorage_helper} --profile 'my own'" in home.global_config.read_text()
+
+
 class Keyboard(io.StringIO):
     """Somebody at a terminal, who types this."""
 

@@ -103,7 +103,8 @@ def aws_is_found(facts: Facts, target: Target) -> Iterator[Finding]:
                 f"The program {program.name} is not found by the shell that git runs helpers with.",
                 evidence=f"sh -c 'command -v {program.name}' finds nothing; {place(helper.entry)}",
                 consequence=f"{program.name}: command not found. {_ASKS}",
-                remedy="Write its absolute path in the helper's line, or let moorage's helper sign.",
+                remedy="Write its absolute path in the helper's line, or let moorage's helper sign: "
+                + typed("moorage", "setup", target.url.origin),
                 fix=fixes.own_section(facts, target, "a helper that is there"),
             )
 
