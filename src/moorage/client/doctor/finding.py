@@ -10,7 +10,10 @@ from pathlib import Path
 
 from moorage.client.doctor.catalogue import CATALOGUE, Severity
 
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# The last are bytes of no UTF-8, as the files' names are read: they would be written as they were.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\udc80-\udc9f]")
+# A session token stands in the user's name, behind the access key and a percent sign.
+_USER_AND_TOKEN = re.compile(r"(://[^/@:%\s]*%)[^/@:\s]+(?=[:@])")
 _SIGNATURE = re.compile(r"(\d{8}T\d{6}Z)[0-9a-f]{8,64}")
 _USER_AND_PASSWORD = re.compile(r"(://[^/@:\s]*):[^/@\s]+@")
 _PASSWORD = re.compile(r"(?i)(password|secret|token)(\s*[=:]\s*)[^\s'\";]+")
@@ -98,6 +101,7 @@ def printable(text: str) -> str:
     for pattern, instead in (
         (_CONTROLS, "?"),
         (_SIGNATURE, r"\1***"),
+        (_USER_AND_TOKEN, r"\1***"),
         (_USER_AND_PASSWORD, r"\1:***@"),
         (_PASSWORD, r"\1\2***"),
     ):

@@ -93,6 +93,22 @@ def test_a_finding_is_printable_and_holds_no_secret() -> None:
     assert "hunter2" not in as_json([finding])
 
 
+def test_a_byte_that_steers_old_terminals_is_not_shown() -> None:
+    finding = found("no-helper", "a\udc9bb\udcffc", evidence="", consequence="", remedy="")
+    assert finding.problem == "a?b\udcffc"
+
+
+@pytest.mark.parametrize(
+    "user", ["ASIAX%25FwoGZXIvYXdz", "ASIAX%FwoGZXIvYXdz%3D", f"ASIAX%25FwoGZXIvYXdz:{SIGNATURE}"]
+)
+def test_a_session_token_in_a_url_is_not_shown(user: str, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.remote(f"https://{user}@{HOST}/v1/repos/demo")
+    said = home.doctor()
+    assert "user-in-url" in said.out
+    assert "FwoGZXIvYXdz" not in said.out
+
+
 def test_every_id_is_a_stable_word() -> None:
     assert all(each == each.lower() and " " not in each for each in CATALOGUE)
     assert is_healthy([])
