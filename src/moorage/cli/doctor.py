@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print every finding. Exit status 0 with no error and no warning, 1 otherwise, 2 for a bad question."""
+    """Print every finding. Exit status 0 with no finding, 1 with one, 2 for a bad question."""
     from moorage.client.doctor import probing
     from moorage.client.machine import ThisMachine
 
@@ -78,7 +78,7 @@ def examine(machine: Machine, arguments: argparse.Namespace, ask: Ask | None = N
         sys.stderr.write(f"moorage doctor: {printable(str(error))}\n")
         return BAD_INPUT
     sys.stdout.write(report.as_json(findings) if arguments.json else report.as_text(facts, findings))
-    return 0 if report.is_healthy(findings) else 1
+    return 1 if findings else 0
 
 
 def try_itself(machine: Machine, *, as_json: bool) -> int:

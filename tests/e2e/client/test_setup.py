@@ -142,8 +142,13 @@ def test_each_scope_holds_against_a_helper_of_the_systems_file(
     clone = mary.home / "clone"
     mary.ok("git", "init", "--quiet", str(clone))
     mary.ok("git", "remote", "add", "origin", service.url("demo"), cwd=clone)
-    with pytest.raises(NotUnderstood, match="a repository may name any host"):
-        set_up(mary, "origin", clone, scope=scope)
+    signed = service.url("demo").replace("://", "://ASIAEXAMPLE00000000A%25FwoGZXIvYXdz:20260101T000000Zab@")
+    mary.ok("git", "remote", "add", "signed", signed, cwd=clone)
+    for remote in ("origin", "signed"):
+        with pytest.raises(NotUnderstood, match="a repository may name any host") as refusal:
+            set_up(mary, remote, clone, scope=scope)
+        assert "FwoGZXIvYXdz" not in str(refusal.value)
+        assert "20260101T" not in str(refusal.value)
     outcome = set_up(mary, service.url("demo"), clone, scope=scope)
     assert outcome.proof is not None
     assert outcome.proof.ok, outcome.proof

@@ -24,7 +24,7 @@ from moorage.repos.merge_rules import DetailLevel, MergeOption, MergeRules, Stra
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 
-COUNT = int(os.environ.get("MOORAGE_MERGES", "1500"))
+COUNT = int(os.environ.get("MOORAGE_MERGES", "3000"))
 
 # Of the merges compared, those in which one finds a conflict and the other does not. All of them are
 # of the kinds that docs/mechanisms/merges.md lists.

@@ -1,7 +1,7 @@
 """Every finding that doctor knows, by its id, with how much it matters.
 
 An error keeps git from working, or gives a signature away. A warning will, on another day or for others.
-A note is worth knowing and does no harm: it does not change doctor's exit status.
+A note is worth knowing and does no harm.
 `docs/guides/doctor.md` has a heading for each, and the tests plant each once.
 """
 

@@ -22,11 +22,6 @@ def diagnose(facts: Facts, checks: Iterable[Check] = CHECKS) -> list[Finding]:
     return sorted(found.values(), key=lambda finding: _ORDER[finding.severity])
 
 
-def is_healthy(findings: Iterable[Finding]) -> bool:
-    """Tell whether there is nothing but notes."""
-    return all(finding.severity == "note" for finding in findings)
-
-
 def as_text(facts: Facts, findings: list[Finding]) -> str:
     """Return lines for a person."""
     return "".join(f"{line}\n" for line in _lines(facts, findings))

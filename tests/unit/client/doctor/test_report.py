@@ -10,7 +10,7 @@ import pytest
 from doctor_at_hand import HOST, SIGNATURE, Home
 from moorage.client.doctor.catalogue import CATALOGUE
 from moorage.client.doctor.finding import found
-from moorage.client.doctor.report import as_json, is_healthy
+from moorage.client.doctor.report import as_json
 
 
 def test_json_has_the_promised_keys(tmp_path: Path) -> None:
@@ -34,10 +34,9 @@ def test_text_has_problem_place_consequence_and_remedy(tmp_path: Path) -> None:
     assert lines[-1] == "1 warning; moorage doctor --fix can repair 1"
 
 
-def test_the_gravest_come_first_and_notes_alone_are_healthy(tmp_path: Path) -> None:
+def test_the_gravest_come_first(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.profile("default", region="eu-west-1")
-    assert home.doctor().status == 0
     home.remote(f"https://mary@{HOST}/v1/repos/demo")
     home.credentials.unlink()
     home.aws(answer="exit 255")
@@ -111,4 +110,13 @@ def test_a_session_token_in_a_url_is_not_shown(user: str, tmp_path: Path) -> Non
 
 def test_every_id_is_a_stable_word() -> None:
     assert all(each == each.lower() and " " not in each for each in CATALOGUE)
-    assert is_healthy([])
+
+
+def test_only_a_machine_without_finding_ends_with_0(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.profile("default", region="eu-west-1")
+    said = home.doctor()
+    assert [each.severity for each in home.findings()] == ["note"]
+    assert said.status == 1
+    home.profile("default")
+    assert (home.ids(), home.doctor().status) == ([], 0)
