@@ -174,8 +174,8 @@ def _of_remote(name: str, options: Options, facts: Facts) -> tuple[targets.Asked
     told = targets.asked(url)
     if options.yes and not found.is_known(told, facts):
         raise NotUnderstood(
-            f"{printable(name)} is {printable(changes.masked(url))}, not set up yet: a repository may name any host, "
-            "so give that URL itself, or leave --yes out"
+            f"{printable(name)} is {printable(changes.masked(url))}, not set up yet: "
+            "a repository may name any host, so give that URL itself, or leave --yes out"
         )
     return told, url
 
