@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import statistics
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -36,10 +36,11 @@ class Load:
 class _Connection(asyncio.Protocol):
     """One connection: sends the requests of an exchange in turn, and checks each status."""
 
-    def __init__(self, requests: Sequence[bytes], statuses: Sequence[int], exchanges: int) -> None:
+    def __init__(self, requests: Sequence[bytes], statuses: Sequence[int], turns: Iterator[int]) -> None:
         self._requests = requests
         self._statuses = statuses
-        self._left = exchanges
+        self._turns = turns
+        self.has_turn = True  # an exchange that it took, and has not done
         self._at = 0
         self._started = 0.0
         self.latencies: list[float] = []
@@ -70,15 +71,15 @@ class _Connection(asyncio.Protocol):
         if self._at == len(self._requests):
             self._at = 0
             self.latencies.append(time.perf_counter() - self._started)
-            self._left -= 1
-            if self._left == 0:
-                self._end()
-                return
-            if not self._parser.should_keep_alive():
-                self._end()  # the next exchange takes another connection
+            self.has_turn = self._next_turn()
+            if not self.has_turn or not self._parser.should_keep_alive():
+                self._end()  # if it has a turn, that takes another connection
                 return
         # The parser is inside its callback: the next request gets a new one.
         asyncio.get_running_loop().call_soon(self._send)
+
+    def _next_turn(self) -> bool:
+        return next(self._turns, None) is not None
 
     def _end(self) -> None:
         self._transport.close()
@@ -100,21 +101,19 @@ class _Talking(_Connection):
     """One connection that says what a talk yields; each request is an exchange of its own."""
 
     def __init__(self, talk: Talk) -> None:
-        super().__init__([next(talk)], [200], 1)
+        super().__init__([next(talk)], [200], iter(()))
         self._talk = talk
         self._body = b""
 
     def on_body(self, piece: bytes) -> None:
         self._body += piece
 
-    def on_message_complete(self) -> None:
+    def _next_turn(self) -> bool:
         try:
             self._requests, self._body = [self._talk.send(self._body)], b""
         except StopIteration:
-            pass
-        else:
-            self._left += 1
-        super().on_message_complete()
+            return False
+        return True
 
 
 def run_talks(port: int, talks: Sequence[Talk]) -> Load:
@@ -141,19 +140,21 @@ def run_talks(port: int, talks: Sequence[Talk]) -> Load:
 def run(
     port: int, requests: Sequence[bytes], statuses: Sequence[int], *, connections: int, exchanges: int
 ) -> Load:
-    """Do `exchanges` exchanges on each of so many connections; any other status is an error.
+    """Do `exchanges` exchanges for each of so many connections; any other status is an error.
 
-    A server that keeps no connection open gets a new one for each exchange.
+    The connections take them from one heap: where a server's processes have unlike numbers of connections,
+    none of them is idle at the end. A server that keeps no connection open gets a new one for each exchange.
     """
+    turns = iter(range(connections * exchanges))
 
     async def one(made: list[_Connection]) -> None:
-        loop, left = asyncio.get_running_loop(), exchanges
-        while left > 0:
-            connection = _Connection(requests, statuses, left)
+        loop, has_turn = asyncio.get_running_loop(), next(turns, None) is not None
+        while has_turn:
+            connection = _Connection(requests, statuses, turns)
             made.append(connection)
             await loop.create_connection(lambda: connection, "127.0.0.1", port)  # noqa: B023 - called at once
             await connection.done
-            left -= len(connection.latencies)
+            has_turn = connection.has_turn
 
     async def main() -> Load:
         made: list[_Connection] = []
