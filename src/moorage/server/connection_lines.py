@@ -89,6 +89,8 @@ def for_start_page(found: Endpoints, region: str, *, own_ca: bool) -> list[Conne
         "git config --global credential.UseHttpPath true"
     )
     lines.append(Connection("Let Git sign with your AWS credentials", helper))
+    setup = f"moorage setup {found.api}" + (" --ca moorage-ca.pem" if own_ca else "")
+    lines.append(Connection("Or have moorage set Git up, for this service alone", setup))
     lines.append(Connection("Clone a repository", f"git clone {found.clone_url(region, 'NAME')}"))
     if found.ssh:
         url = found.clone_urls.ssh(region, "NAME").replace("ssh://", "ssh://SSH-KEY-ID@")
