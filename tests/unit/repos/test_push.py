@@ -273,7 +273,7 @@ def test_the_sweeper_takes_only_blobs_that_no_row_names(node: Node, local: Path)
     repository_id = node.open("Demo").row.repository_id
     with (local / "count.txt").open("rb") as content:
         node.blobs.put(f"r/{repository_id}/p/orphan.pack", content)
-    sweeper = Sweeper(node.database, node.blobs, grace_ms=-1)
+    sweeper = Sweeper(node.database, node.blobs, grace_ms=-1_000)
     assert sweeper.sweep() == 1
     assert len(list(node.blobs.keys("r/"))) == 2
     assert not any("orphan" in blob.key for blob in node.blobs.keys("r/"))
@@ -282,7 +282,7 @@ def test_the_sweeper_takes_only_blobs_that_no_row_names(node: Node, local: Path)
 def test_deleting_a_repository_leaves_its_blobs_to_the_sweeper_a_day_later(node: Node, local: Path) -> None:
     node.push("Demo", local, {MAIN: "main"})
     node.repositories.delete(node.caller, "Demo")
-    sweeper = Sweeper(node.database, node.blobs, grace_ms=-1)
+    sweeper = Sweeper(node.database, node.blobs, grace_ms=-1_000)
     assert sweeper.sweep() == 0  # a backup or a fetch that began before may read them still
     with node.database.write() as connection:
         connection.execute(update(tables.deleted_repositories).values(deleted_at_ms=1))
